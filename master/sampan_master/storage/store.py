@@ -1,0 +1,111 @@
+"""The `Store` protocol: what Sampan needs of etcd v3, small enough to have two implementations.
+
+A store maps string keys to bytes under one counter of revisions. Each write that takes effect raises the counter by one
+and is seen by watches in that order. `EtcdStore` is the real one; `MemoryStore` has the same semantics of
+revision, watch and compaction for unit tests, the in-process cluster and simulation. One contract suite runs on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple, Protocol
+
+
+class KeyValue(NamedTuple):
+    key: str
+    value: bytes
+    mod_revision: int
+    create_revision: int
+
+
+class Page(NamedTuple):
+    """One page of a range read. `revision` is the one the page is a snapshot of; `more` says keys remain;
+    `count` is how many keys the whole range holds at that revision."""
+
+    items: list[KeyValue]
+    revision: int
+    more: bool
+    count: int
+
+
+class StoreEvent(NamedTuple):
+    """One change. `value` is None when the key was deleted; `previous` is what stood there before, if anything."""
+
+    key: str
+    value: bytes | None
+    revision: int
+    previous: KeyValue | None
+
+
+class StoreError(Exception):
+    """
+    StoreError
+    ├── KeyExists            create of a key that is there
+    ├── RevisionMismatch     compare-and-swap lost; `.current` is what stands there now (None: nothing)
+    ├── Compacted            the revision asked for is gone; `.compact_revision` is the oldest left
+    ├── FutureRevision       the revision asked for has not happened yet
+    └── StoreUnavailable     no answer; a write may or may not have happened only if it says so in `.unclear`
+    """
+
+
+class KeyExists(StoreError):
+    pass
+
+
+class RevisionMismatch(StoreError):
+    def __init__(self, key: str, current: KeyValue | None) -> None:
+        super().__init__(key)
+        self.current = current
+
+
+class Compacted(StoreError):
+    def __init__(self, compact_revision: int) -> None:
+        super().__init__(f"compacted at {compact_revision}")
+        self.compact_revision = compact_revision
+
+
+class FutureRevision(StoreError):
+    pass
+
+
+class StoreUnavailable(StoreError):
+    def __init__(self, message: str, *, unclear: bool = False) -> None:
+        super().__init__(message)
+        self.unclear = unclear
+
+
+class Store(Protocol):
+    async def get(self, key: str) -> KeyValue | None:
+        """Linearizable read of one key."""
+        ...
+
+    async def range(self, prefix: str, *, start: str = "", limit: int = 0, revision: int = 0) -> Page:
+        """Keys below `prefix` in order, from `start` (inclusive) on, at `revision` (0: now). Raises Compacted, FutureRevision."""
+        ...
+
+    async def revision(self) -> int:
+        """The store's revision now (linearizable)."""
+        ...
+
+    async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
+        """Writes a key that must not exist; returns the revision. `ttl` seconds > 0: the key expires. Raises KeyExists."""
+        ...
+
+    async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
+        """Writes the key if its mod revision is `expected`; returns the new revision. Raises RevisionMismatch."""
+        ...
+
+    async def delete(self, key: str, *, expected: int) -> int:
+        """Deletes the key if its mod revision is `expected`; returns the deletion's revision. Raises RevisionMismatch."""
+        ...
+
+    def watch(self, prefix: str, *, after: int) -> AsyncIterator[list[StoreEvent]]:
+        """Batches of events below `prefix` with revision > `after`, whole revisions only, forever. Reconnects by
+        itself and loses nothing; raises Compacted when it cannot."""
+        ...
+
+    async def compact(self, revision: int) -> None:
+        """Forgets history before `revision`."""
+        ...
+
+    async def close(self) -> None: ...
