@@ -20,7 +20,9 @@ KUBECTL = Path(sys.prefix) / "share" / "sampan" / "bin" / "kubectl"
 T = TypeVar("T")
 
 
-def run(*argv: str | Path, check: bool = True, timeout: float = 60, **options: Any) -> subprocess.CompletedProcess[str]:
+def run(
+    *argv: str | Path, check: bool = True, timeout: float = 60, **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end; a failure shows what it printed."""
     done = subprocess.run([str(a) for a in argv], text=True, capture_output=True, timeout=timeout, **options)
     if check and done.returncode:
@@ -77,13 +79,19 @@ class Cluster:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "KUBECONFIG": self.kubeconfig, "HOME": f"/tmp/sampan-e2e-home-{self.name}"}
 
-    def kubectl(self, *args: str, check: bool = True, timeout: float = 60, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def kubectl(
+        self, *args: str, check: bool = True, timeout: float = 60, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         return run(KUBECTL, *args, check=check, timeout=timeout, env=self.environment(), input=stdin)
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         """kubectl in "another terminal"; the caller ends it."""
         return subprocess.Popen(
-            [KUBECTL, *args], env=self.environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [KUBECTL, *args],
+            env=self.environment(),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
 
     def get(self, *args: str) -> Any:
@@ -95,7 +103,9 @@ class Cluster:
     def apply(self, manifest: str) -> None:
         self.kubectl("apply", "-f", "-", stdin=manifest)
 
-    def exec(self, pod: str, *command: str, container: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
+    def exec(
+        self, pod: str, *command: str, container: str = "", check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         chosen = ["-c", container] if container else []
         return self.kubectl("exec", pod, *chosen, "--", *command, check=check)
 

@@ -42,5 +42,7 @@ def clean(cluster: Cluster) -> Iterator[Cluster]:
 def _empty(cluster: Cluster) -> None:
     cluster.kubectl("delete", "rs,pods", "--all", "--grace-period=1", "--wait=false")
     eventually(
-        lambda: not cluster.items("rs") and not cluster.items("pods"), "the default namespace is empty", timeout=60
+        lambda: not cluster.items("rs") and not cluster.items("pods"),
+        "the default namespace is empty",
+        timeout=60,
     )

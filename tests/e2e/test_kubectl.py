@@ -112,7 +112,11 @@ def test_a_deleted_pod_is_replaced_within_two_seconds(hello: Cluster) -> None:
     hello.kubectl("delete", "pod", victim, "--wait=false")
     began = time.monotonic()
     eventually(
-        lambda: [p for p in hello.items("pods", "-l", "app=hello") if p["metadata"]["uid"] not in before and is_ready(p)],
+        lambda: [
+            p
+            for p in hello.items("pods", "-l", "app=hello")
+            if p["metadata"]["uid"] not in before and is_ready(p)
+        ],
         "a new pod is Ready",
         timeout=2,
     )
@@ -132,7 +136,8 @@ def test_orphaned_pods_stay_and_are_adopted(hello: Cluster) -> None:
     assert not any("ownerReferences" in pod["metadata"] for pod in orphans)
     hello.kubectl("apply", "-f", HELLO)
     eventually(
-        lambda: all("ownerReferences" in pod["metadata"] for pod in hello.items("pods", "-l", "app=hello")), "adopted"
+        lambda: all("ownerReferences" in pod["metadata"] for pod in hello.items("pods", "-l", "app=hello")),
+        "adopted",
     )
     assert {pod["metadata"]["uid"] for pod in hello.items("pods", "-l", "app=hello")} == before
 
@@ -157,17 +162,22 @@ spec:
 def test_an_unknown_field_gives_kubernetes_error(clean: Cluster) -> None:
     failed = clean.kubectl("apply", "-f", "-", stdin=POD % "imagePullPolici: Never", check=False)
     assert failed.returncode == 1
-    assert "strict decoding error: unknown field \"spec.containers[0].imagePullPolici\"" in failed.stderr
+    assert 'strict decoding error: unknown field "spec.containers[0].imagePullPolici"' in failed.stderr
 
 
 def test_a_wrong_type_gives_kubernetes_error(clean: Cluster) -> None:
     failed = clean.kubectl("apply", "-f", "-", stdin=POD % "command: sleep", check=False)
     assert failed.returncode == 1
-    assert "cannot unmarshal string into Go struct field Container.spec.containers.command of type []string" in failed.stderr
+    assert (
+        "cannot unmarshal string into Go struct field Container.spec.containers.command of type []string"
+        in failed.stderr
+    )
 
 
 def test_an_invalid_value_names_field_and_reason(clean: Cluster) -> None:
-    failed = clean.kubectl("apply", "-f", "-", stdin=POD.replace("name: bad", "name: Bad_Name") % "stdin: true", check=False)
+    failed = clean.kubectl(
+        "apply", "-f", "-", stdin=POD.replace("name: bad", "name: Bad_Name") % "stdin: true", check=False
+    )
     assert 'The Pod "Bad_Name" is invalid: metadata.name: Invalid value: "Bad_Name"' in failed.stderr
 
 
