@@ -20,9 +20,7 @@ KUBECTL = Path(sys.prefix) / "share" / "sampan" / "bin" / "kubectl"
 T = TypeVar("T")
 
 
-def run(
-    *argv: str | Path, check: bool = True, timeout: float = 60, **options: Any
-) -> subprocess.CompletedProcess[str]:
+def run(*argv: str | Path, check: bool = True, timeout: float = 60, **options: Any) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end; a failure shows what it printed."""
     done = subprocess.run([str(a) for a in argv], text=True, capture_output=True, timeout=timeout, **options)
     if check and done.returncode:

@@ -113,9 +113,7 @@ def test_a_deleted_pod_is_replaced_within_two_seconds(hello: Cluster) -> None:
     began = time.monotonic()
     eventually(
         lambda: [
-            p
-            for p in hello.items("pods", "-l", "app=hello")
-            if p["metadata"]["uid"] not in before and is_ready(p)
+            p for p in hello.items("pods", "-l", "app=hello") if p["metadata"]["uid"] not in before and is_ready(p)
         ],
         "a new pod is Ready",
         timeout=2,

@@ -72,9 +72,7 @@ def test_a_segment_made_by_one_container_is_seen_by_the_other(clean: Cluster) ->
     try:
         for container in "ab":
             table = clean.exec("shm", "cat", "/proc/sysvipc/shm", container=container).stdout.splitlines()
-            assert any(
-                line.split()[1:4:2] == [key, "8192"] or line.split()[3] == "8192" for line in table[1:]
-            ), table
+            assert any(line.split()[1:4:2] == [key, "8192"] or line.split()[3] == "8192" for line in table[1:]), table
         assert " 8192 " not in run("cat", "/proc/sysvipc/shm").stdout
     finally:
         run("nsenter", "-t", str(pid), "-i", "ipcrm", "-m", key)
@@ -93,9 +91,7 @@ def test_each_container_has_its_own_mount_and_pid_namespace(clean: Cluster) -> N
     clean.apply(pod("apart", sleeper("a"), sleeper("b")))
     wait_ready(clean, "apart")
     for kind in ("mnt", "pid"):
-        seen = {
-            clean.exec("apart", "readlink", f"/proc/self/ns/{kind}", container=c).stdout.strip() for c in "ab"
-        }
+        seen = {clean.exec("apart", "readlink", f"/proc/self/ns/{kind}", container=c).stdout.strip() for c in "ab"}
         assert len(seen) == 2, f"a and b share their {kind} namespace"
         assert run("readlink", f"/proc/self/ns/{kind}").stdout.strip() not in seen
     net = {clean.exec("apart", "readlink", "/proc/self/ns/net", container=c).stdout for c in "ab"}
@@ -110,9 +106,7 @@ def test_pid_namespace_is_shared_on_request(clean: Cluster) -> None:
 
 
 def test_a_restarted_container_finds_the_pods_address_unchanged(clean: Cluster) -> None:
-    clean.apply(
-        pod("again", sleeper("keeper"), {"name": "mortal", "command": ["sh", "-c", "sleep 3600 & wait"]})
-    )
+    clean.apply(pod("again", sleeper("keeper"), {"name": "mortal", "command": ["sh", "-c", "sleep 3600 & wait"]}))
     before = wait_ready(clean, "again")["status"]["podIP"]
     clean.exec("again", "sh", "-c", "kill -9 $(pgrep sleep); exit 0", container="mortal")
 
@@ -134,9 +128,7 @@ def test_a_pod_on_node_1_reaches_a_pod_on_node_3(clean: Cluster) -> None:
     clean.apply(pod("near", sleeper(), nodeSelector={"kubernetes.io/hostname": "node1"}))
     address = wait_ready(clean, "far")["status"]["podIP"]
     wait_ready(clean, "near")
-    got = eventually(
-        lambda: clean.exec("near", "wget", "-qO-", f"http://{address}:8080/").stdout, "an answer"
-    )
+    got = eventually(lambda: clean.exec("near", "wget", "-qO-", f"http://{address}:8080/").stdout, "an answer")
     assert got == "from node3\n"
 
 
