@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ControllersConfig:
+    """Defaults are those of kube-controller-manager. `root_ca_pem` "" publishes no kube-root-ca.crt."""
+
+    node_monitor_period_seconds: float = 5.0
+    node_monitor_grace_seconds: float = 50.0
+    node_startup_grace_seconds: float = 60.0
+    node_eviction_rate: float = 0.1
+    secondary_node_eviction_rate: float = 0.01
+    unhealthy_zone_threshold: float = 0.55
+    large_cluster_nodes: int = 50
+    pod_gc_period_seconds: float = 20.0
+    pod_gc_quarantine_seconds: float = 40.0
+    terminated_pod_threshold: int = 12_500
+    root_ca_pem: str = ""
+    workers: int = 5

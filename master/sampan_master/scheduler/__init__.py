@@ -1,0 +1,17 @@
+"""The scheduler: an unbound pod comes in, a Binding goes out.
+
+`run` is the whole of it; the layers below it, each knowing only those before it:
+
+    requests, signature   what a pod asks for, as a hashable value
+    columns               the nodes as numpy columns, with a log of which rows changed
+    plugins/              filters (masks) and scores (vectors) over those columns
+    engine                mask and score per signature, kept up to date by the log; argmax
+    verdict               why nothing fits, in Kubernetes' words
+    queue                 active, back-off, unschedulable
+    scheduler             informers in, Bindings and conditions out
+"""
+
+from sampan_master.scheduler.config import SchedulerConfig
+from sampan_master.scheduler.scheduler import run
+
+__all__ = ["SchedulerConfig", "run"]
