@@ -1,1 +1,1 @@
-"""The third plank: a CRI v1 server that runs pods with the kernel's namespaces, cgroups and overlayfs."""
+"""The CRI runtime: sandboxes and containers from namespaces, cgroups and a forked, warm interpreter."""
