@@ -1,1 +1,43 @@
-"""Where objects live: the `Store` protocol with its etcd and in-memory implementations, and the watch cache."""
+"""Storage: objects below `/registry/`, in etcd or in memory, and the watch cache that all reads come from.
+
+    storage.py   Storage: create, update, delete of objects; `.cache`; object_key, resource_prefix
+    cache.py     Cache: get, list, list_at, watch, fresh; Listing, Watcher
+    entry.py     Entry: one object at one revision, decoded and encoded once
+    change.py    Change: one watch event, shared by all watchers
+    store.py     Store: the protocol of etcd that is used, and its errors
+    etcd.py      EtcdStore          memory.py  MemoryStore
+
+Nothing here knows a resource: what an object means is the API server's business.
+"""
+
+from sampan_master.storage.cache import Cache, Listing, Watcher
+from sampan_master.storage.change import Change
+from sampan_master.storage.entry import Entry
+from sampan_master.storage.storage import Storage, object_key, resource_prefix
+from sampan_master.storage.store import (
+    Compacted,
+    FutureRevision,
+    KeyExists,
+    KeyMissing,
+    Store,
+    StoreError,
+    StoreUnavailable,
+)
+
+__all__ = [
+    "Cache",
+    "Change",
+    "Compacted",
+    "Entry",
+    "FutureRevision",
+    "KeyExists",
+    "KeyMissing",
+    "Listing",
+    "Storage",
+    "Store",
+    "StoreError",
+    "StoreUnavailable",
+    "Watcher",
+    "object_key",
+    "resource_prefix",
+]

@@ -1,7 +1,7 @@
 """The `Store` protocol: what Sampan needs of etcd v3, small enough to have two implementations.
 
-A store maps string keys to bytes under one counter of revisions. Each write that takes effect raises the counter by one
-and is seen by watches in that order. `EtcdStore` is the real one; `MemoryStore` has the same semantics of
+A store maps string keys to bytes under one counter of revisions. Each write that takes effect raises the counter and has
+its revision to itself; watches see the writes in that order. A value is JSON text: it does not end in a space or a tab. `EtcdStore` is the real one; `MemoryStore` has the same semantics of
 revision, watch and compaction for unit tests, the in-process cluster and simulation. One contract suite runs on both.
 """
 
@@ -29,18 +29,18 @@ class Page(NamedTuple):
 
 
 class StoreEvent(NamedTuple):
-    """One change. `value` is None when the key was deleted; `previous` is what stood there before, if anything."""
+    """One change. `value` is None when the key was deleted. What stood there before is known to whoever follows."""
 
     key: str
     value: bytes | None
     revision: int
-    previous: KeyValue | None
 
 
 class StoreError(Exception):
     """
     StoreError
     ├── KeyExists            create of a key that is there
+    ├── KeyMissing           update or delete of a key that is not there (`Storage` raises it, not the stores)
     ├── RevisionMismatch     compare-and-swap lost; `.current` is what stands there now (None: nothing)
     ├── Compacted            the revision asked for is gone; `.compact_revision` is the oldest left
     ├── FutureRevision       the revision asked for has not happened yet
@@ -49,6 +49,10 @@ class StoreError(Exception):
 
 
 class KeyExists(StoreError):
+    pass
+
+
+class KeyMissing(StoreError):
     pass
 
 

@@ -1,0 +1,96 @@
+"""One object at one revision, as every reader of the cache shares it.
+
+The store holds an object without its `resourceVersion`, which is only known after the write. `Entry` splices it in
+as the first field of `metadata`, once; the bytes are then joined into lists and watch events as they are, and the
+decoded object is made when somebody first asks for it. To splice by position, stored bytes begin
+`{"kind":…,"apiVersion":…,"metadata":{`, which `encode` sees to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from sampan_api.meta import Object
+
+_HEAD = b'"metadata":{'
+_FIRST = ("kind", "apiVersion", "metadata")
+
+
+class Entry:
+    """`obj` and `data` both carry `metadata.resourceVersion` = `revision`. Shared by all: never mutate `obj`."""
+
+    __slots__ = ("_metadata_at", "_obj", "data", "key", "revision")
+
+    def __init__(self, key: str, revision: int, value: bytes, obj: Object | None = None) -> None:
+        """`value` is what the store holds; `obj`, when the caller has it decoded, already has the resourceVersion."""
+        at = _metadata_at(value)
+        if at < 0:
+            value = encode(orjson.loads(value))
+            at = _metadata_at(value)
+        self.key = key
+        self.revision = revision
+        self._metadata_at = at
+        self._obj = obj
+        end = at + len(_HEAD)
+        comma = b"" if value[end : end + 1] == b"}" else b","
+        self.data = b'%b"resourceVersion":"%d"%b%b' % (value[:end], revision, comma, value[end:])
+
+    @property
+    def obj(self) -> Object:
+        if self._obj is None:
+            self._obj = orjson.loads(self.data)
+        obj: Object = self._obj
+        return obj
+
+    @property
+    def item(self) -> bytes:
+        """The bytes as an item of a list: `data` without `kind` and `apiVersion`."""
+        return b"{" + self.data[self._metadata_at :]
+
+    @property
+    def value(self) -> bytes:
+        """What the store holds: `data` without the resourceVersion."""
+        end = self._metadata_at + len(_HEAD)
+        after = end + len(b'"resourceVersion":""') + len(str(self.revision))
+        if self.data[after : after + 1] == b",":
+            after += 1
+        return self.data[:end] + self.data[after:]
+
+    def at_revision(self, revision: int) -> Entry:
+        """The same content under another revision: the last state in a DELETED event carries the deletion's."""
+        obj = None if self._obj is None else with_resource_version(self._obj, revision)
+        return Entry(self.key, revision, self.value, obj)
+
+    def __repr__(self) -> str:
+        return f"Entry({self.key} @{self.revision})"
+
+
+def encode(obj: Object) -> bytes:
+    """The stored form of `obj`: compact JSON, `kind`, `apiVersion`, `metadata` first, no resourceVersion."""
+    metadata: dict[str, Any] = obj["metadata"]
+    if "resourceVersion" in metadata:
+        metadata = {k: v for k, v in metadata.items() if k != "resourceVersion"}
+    rest = {k: v for k, v in obj.items() if k not in _FIRST}
+    head = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
+    return orjson.dumps({**head, "metadata": metadata, **rest})
+
+
+def with_resource_version(obj: Object, revision: int) -> Object:
+    """A copy of `obj` (shallow off the changed path) in the key order `Entry.data` has."""
+    rest = {k: v for k, v in obj.items() if k not in _FIRST}
+    head = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
+    metadata = {"resourceVersion": str(revision)}
+    metadata.update((k, v) for k, v in obj["metadata"].items() if k != "resourceVersion")
+    return {**head, "metadata": metadata, **rest}
+
+
+def _metadata_at(value: bytes) -> int:
+    """Where the top-level `metadata` begins, or -1 when the bytes are not in the order `encode` writes."""
+    at = value.find(_HEAD, 0, 512)
+    if at < 0:
+        return -1
+    head = value[:at]
+    # Only {"kind":"…","apiVersion":"…", may stand before it: at most eight quotes, and one brace.
+    in_order = head.count(b"{") == 1 and head.count(b'"') in (0, 4, 8)
+    return at if in_order and not value.startswith(b'"resourceVersion"', at + len(_HEAD)) else -1
