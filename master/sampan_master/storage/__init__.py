@@ -1,7 +1,9 @@
 """Storage: objects below `/registry/`, in etcd or in memory, and the watch cache that all reads come from.
 
-    storage.py   Storage: create, update, delete of objects; `.cache`; object_key, resource_prefix
-    cache.py     Cache: get, list, list_at, watch, fresh; Listing, Watcher
+    storage.py   Storage: create, update, delete of objects; `.cache`
+    keys.py      where objects lie: object_key, resource_prefix
+    cache.py     Cache: get, list, list_at, watch, fresh     table.py    one resource inside it
+    watcher.py   Watcher: one reader's queue of changes
     entry.py     Entry: one object at one revision, decoded and encoded once
     change.py    Change: one watch event, shared by all watchers
     store.py     Store: the protocol of etcd that is used, and its errors
@@ -10,10 +12,11 @@
 Nothing here knows a resource: what an object means is the API server's business.
 """
 
-from sampan_master.storage.cache import Cache, Listing, Watcher
+from sampan_master.storage.cache import Cache, Listing
 from sampan_master.storage.change import Change
 from sampan_master.storage.entry import Entry
-from sampan_master.storage.storage import Storage, object_key, resource_prefix
+from sampan_master.storage.keys import object_key, resource_prefix
+from sampan_master.storage.storage import Storage
 from sampan_master.storage.store import (
     Compacted,
     FutureRevision,
@@ -22,7 +25,9 @@ from sampan_master.storage.store import (
     Store,
     StoreError,
     StoreUnavailable,
+    ValueTooLarge,
 )
+from sampan_master.storage.watcher import Watcher
 
 __all__ = [
     "Cache",
@@ -37,6 +42,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreUnavailable",
+    "ValueTooLarge",
     "Watcher",
     "object_key",
     "resource_prefix",

@@ -1,15 +1,54 @@
-"""The watch cache (being written: the signatures below are the contract)."""
+"""The watch cache: one watch of `/registry/` feeds all readers.
+
+* Everything the store holds below `/registry/` is here, each object as one `Entry`; the cache is complete up to
+  `revision`. Lists and reads are answered from it, consistent ones after `fresh()`.
+* **fresh** asks the store for its revision and waits until the cache has seen it. Readers that come at the same
+  moment share one question; one that was asked before they came is never used. The revision may have been moved by a
+  key outside `/registry/`, of which no event comes: when the cache seems to lag, a key of the registry is written.
+* **History**: the changes of the last minutes are kept per resource, so that a watch may begin in the past; below
+  that it is `Compacted`, and the client lists again.
+* **Gaps**: when the store cannot continue the watch (it was compacted past it), everything is listed anew and the
+  differences are told as changes. What happened in between is not known, so the history begins there; several
+  deletions then share a revision and could not be resumed between them, so watchers of such a resource are ended.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import heapq
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import NamedTuple
 
 from sampan_api.clock import Clock
 
 from sampan_master.storage.change import Change, Matches
 from sampan_master.storage.entry import Entry
-from sampan_master.storage.store import Store
+from sampan_master.storage.keys import REGISTRY, table_of
+from sampan_master.storage.store import (
+    Compacted,
+    FutureRevision,
+    KeyExists,
+    KeyValue,
+    RevisionMismatch,
+    Store,
+    StoreEvent,
+    StoreUnavailable,
+    WatchBatch,
+)
+from sampan_master.storage.table import IndexFunction, Table
+from sampan_master.storage.watcher import Watcher
+
+log = logging.getLogger(__name__)
+
+PAGE = 500
+TOUCH_KEY = f"{REGISTRY}~"
+TOUCH_AFTER = 0.05
+LAG_LIMIT = 5.0
+RETRY_SECONDS = 1.0
+MARK_SECONDS = 5.0
 
 
 class Listing(NamedTuple):
@@ -19,58 +58,259 @@ class Listing(NamedTuple):
     revision: int
 
 
-class Watcher:
-    """One reader's queue of shared changes. `async for batch in watcher` also works."""
-
-    revision: int
-    """Everything up to here has been handed out by `changes()`: what a bookmark may say."""
-
-    async def changes(self) -> list[Change]:
-        """Waits for and takes all that is queued, whole revisions only. [] when `close` was called or the watcher was
-        ended because it lagged too far behind (the client resumes from its last revision)."""
-        ...
-
-    def close(self) -> None: ...
-
-
 class Cache:
-    def __init__(self, store: Store, clock: Clock, *, history_seconds: float = 330, history_events: int = 10_000) -> None: ...
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        indexes: Mapping[str, IndexFunction] | None = None,
+        history_seconds: float = 330,
+        history_events: int = 10_000,
+    ) -> None:
+        """`indexes`: resource -> the value its watchers may be indexed by (see `watch`)."""
+        self._store = store
+        self._clock = clock
+        self._indexes = dict(indexes or {})
+        self._history_seconds = history_seconds
+        self._history_events = history_events
+        self._tables: dict[str, Table] = {}
+        self._revision = 0
+        self._floor = 0
+        self._expected: dict[str, Entry] = {}
+        self._marks: deque[tuple[float, int]] = deque()
+        self._order = count()
+        self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._asking: asyncio.Task[int] | None = None
+        self._next: asyncio.Task[int] | None = None
+        self._touching: asyncio.Task[None] | None = None
+        self._follower: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Loads everything (waits for the store as long as it takes) and follows it from then on."""
+        await self._relist()
+        self._follower = asyncio.create_task(self._follow(), name="watch cache")
 
-    async def stop(self) -> None: ...
+    async def stop(self) -> None:
+        tasks = [task for task in (self._follower, self._asking, self._next, self._touching) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for table in self._tables.values():
+            table.end_watchers()
 
     @property
     def revision(self) -> int:
         """The cache is complete up to here."""
-        ...
+        return self._revision
 
     async def fresh(self) -> int:
-        """Returns when the cache has caught up with the store's revision as of this call. Raises StoreUnavailable."""
-        ...
+        """Returns when the cache has caught up with the store as of this call. Raises StoreUnavailable."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._ask(self._asking), name="cache freshness")
+            self._next.add_done_callback(_retrieve)
+        revision = await asyncio.shield(self._next)
+        await self._reach(revision)
+        return self._revision
 
     async def at_least(self, revision: int, timeout: float = 3.0) -> int:
         """Waits until the cache has seen `revision` (NotOlderThan). Raises FutureRevision when it takes longer."""
-        ...
+        if self._revision < revision and not await self._seen(revision, timeout):
+            raise FutureRevision(f"{revision} is after {self._revision}")
+        return self._revision
 
-    def get(self, key: str) -> Entry | None: ...
+    def get(self, key: str) -> Entry | None:
+        table = self._tables.get(table_of(key))
+        return table.entries.get(key) if table else None
 
     def list(self, prefix: str, start: str = "") -> Listing:
-        """The entries below `prefix` (from key `start` on), as the cache has them now: call `fresh` first for a
-        consistent list."""
-        ...
+        """The entries below `prefix` (from key `start` on) as the cache has them; after `fresh` it is consistent."""
+        table = self._tables.get(table_of(prefix))
+        return Listing(table.list(prefix, start) if table else (), self._revision)
 
     async def list_at(self, prefix: str, revision: int, start: str = "") -> Listing:
         """As they were at exactly `revision`: pages of a continued list. Raises Compacted, FutureRevision."""
-        ...
+        await self.at_least(revision)
+        table = self._tables.get(table_of(prefix))
+        if revision >= (table.floor if table else self._floor):
+            return Listing(table.list_at(revision, prefix, start) if table else (), revision)
+        entries = []
+        more = True
+        while more:
+            page = await self._store.range(prefix, start=start, limit=PAGE, revision=revision)
+            entries.extend(entry for item in page.items if (entry := _entry(item.key, item.mod_revision, item.value)))
+            more = page.more
+            start = f"{page.items[-1].key}\0" if page.items else start
+        return Listing(entries, revision)
 
     def watch(self, prefix: str, after: int, matches: Matches | None = None, *, index: str | None = None) -> Watcher:
-        """Changes below `prefix` with revision > `after` (a future one stays silent until reached). Raises Compacted
-        when that is no longer in the history. `matches` is asked of old and new object; a change of matching is
-        ADDED or DELETED (contract: watch). `index`: only objects whose index value (pods: spec.nodeName) is this
-        before or after the change are asked about; it does not replace `matches`."""
-        ...
+        """Changes with revision > `after` (a future one: silent until reached) below `prefix`, or of one key when it
+        does not end in a slash. Raises Compacted when `after` is no longer in the history. `matches` is asked of old
+        and new object; a change of matching is told as ADDED or DELETED. `index`: only objects whose index value is
+        this before or after the change are asked about; `matches` must still hold the condition."""
+        table = self._table(prefix)
+        if after < table.floor:
+            raise Compacted(table.floor)
+        watcher = Watcher(prefix, after, matches, index, lambda: self._revision, table.leave)
+        table.join(watcher, after)
+        return watcher
 
-    def expect(self, entry: Entry) -> None:
-        """A write of ours whose event will come: the cache will use this very entry."""
+    def expect(self, entry: Entry) -> Entry:
+        """A write of ours whose event will come, or came already: returns the one entry to share for it."""
+        current = self.get(entry.key)
+        if current is not None and current.revision >= entry.revision:
+            return current if current.revision == entry.revision else entry
+        self._expected[entry.key] = entry
+        return entry
+
+    def _table(self, key: str) -> Table:
+        name = table_of(key)
+        table = self._tables.get(name)
+        if table is None:
+            table = self._tables[name] = Table(self._floor, self._history_events, self._indexes.get(name))
+        return table
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async for batch in self._store.watch(REGISTRY, after=self._revision):
+                    self._apply(batch)
+            except Compacted as gap:
+                log.warning("the store's history is gone (%s): listing everything again", gap)
+                await self._relist()
+            except StoreUnavailable as error:
+                log.warning("the store's watch ended: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _apply(self, batch: WatchBatch) -> None:
+        for event in batch.events:
+            name = table_of(event.key)
+            if name and (change := self._changed(event)) is not None:
+                self._tables[name].tell(change)
+        self._advance(batch.revision)
+
+    def _changed(self, event: StoreEvent) -> Change | None:
+        table = self._table(event.key)
+        if event.value is None:
+            self._expected.pop(event.key, None)
+            return table.remove(event.key, event.revision)
+        entry = self._expected.get(event.key)
+        if entry is not None and entry.revision <= event.revision:
+            del self._expected[event.key]
+        if entry is None or entry.revision != event.revision:
+            entry = _entry(event.key, event.revision, event.value)
+        return table.put(entry) if entry is not None else None
+
+    def _advance(self, revision: int) -> None:
+        self._revision = max(self._revision, revision)
+        while self._waiters and self._waiters[0][0] <= self._revision:
+            waiter = heapq.heappop(self._waiters)[2]
+            if not waiter.done():
+                waiter.set_result(None)
+        self._trim()
+
+    def _trim(self) -> None:
+        """Forgets history by age: every few seconds the revision is noted with the time."""
+        now = self._clock.monotonic()
+        if self._marks and now - self._marks[-1][0] < MARK_SECONDS:
+            return
+        self._marks.append((now, self._revision))
+        while now - self._marks[0][0] > self._history_seconds:
+            self._floor = self._marks.popleft()[1]
+        for table in self._tables.values():
+            if table.floor < self._floor:
+                table.forget(self._floor)
+
+    async def _relist(self) -> None:
+        while True:
+            try:
+                found, revision = await self._load()
+                break
+            except (StoreUnavailable, Compacted) as error:
+                log.warning("waiting for the store: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+        self._expected.clear()
+        self._replace(found, revision)
+
+    async def _load(self) -> tuple[Sequence[KeyValue], int]:
+        """All of the registry at one revision, in pages."""
+        page = await self._store.range(REGISTRY, limit=PAGE)
+        found, revision = page.items, page.revision
+        while page.more:
+            page = await self._store.range(REGISTRY, start=f"{page.items[-1].key}\0", limit=PAGE, revision=revision)
+            found.extend(page.items)
+        return found, revision
+
+    def _replace(self, found: Sequence[KeyValue], revision: int) -> None:
+        first = self._revision == 0
+        changes = []
+        for item in sorted(found, key=lambda item: item.mod_revision):
+            if table_of(item.key) and (entry := _entry(item.key, item.mod_revision, item.value)):
+                change = self._table(item.key).put(entry)
+                if change is not None:
+                    changes.append(change)
+        there = {item.key for item in found}
+        for table in self._tables.values():
+            gone = [key for key in table.entries if key not in there]
+            if len(gone) > 1:
+                table.end_watchers()
+            changes.extend(change for key in gone if (change := table.remove(key, revision)) is not None)
+        if not first:
+            for change in changes:
+                self._table(change.key).tell(change)
+        self._floor = revision
+        for table in self._tables.values():
+            table.forget(revision)
+        self._advance(revision)
+
+    async def _ask(self, before: asyncio.Task[int] | None) -> int:
+        if before is not None:
+            await asyncio.wait([before])
+        # Who comes from here on needs an answer to a later question.
+        self._asking, self._next = self._next, None
+        return await self._store.revision()
+
+    async def _reach(self, revision: int) -> None:
+        if self._revision >= revision or await self._seen(revision, TOUCH_AFTER):
+            return
+        if self._touching is None or self._touching.done():
+            self._touching = asyncio.create_task(self._touch(), name="cache touch")
+            self._touching.add_done_callback(_retrieve)
+        if not await self._seen(revision, LAG_LIMIT):
+            raise StoreUnavailable(f"the watch of the store is behind: at {self._revision}, wanted {revision}")
+
+    async def _seen(self, revision: int, timeout: float) -> bool:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiters, (revision, next(self._order), waiter))
+        try:
+            await asyncio.wait([waiter], timeout=timeout)
+            return waiter.done()
+        finally:
+            waiter.cancel()
+
+    async def _touch(self) -> None:
+        """Writes a key of the registry, so that an event brings the cache past the revision of a foreign key."""
+        try:
+            current = await self._store.get(TOUCH_KEY)
+            if current is None:
+                await self._store.create(TOUCH_KEY, b"{}")
+            else:
+                await self._store.update(TOUCH_KEY, b"{}", expected=current.mod_revision)
+        except (KeyExists, RevisionMismatch):
+            # Another master touched it at this moment; its event serves as well.
+            pass
+
+
+def _entry(key: str, revision: int, value: bytes) -> Entry | None:
+    """None for what is no object: somebody else's key below the registry must not stop the cache."""
+    try:
+        return Entry(key, revision, value)
+    except (ValueError, KeyError, TypeError) as error:
+        log.error("key %s does not hold an object: %s", key, error)
+        return None
+
+
+def _retrieve(task: asyncio.Task[int] | asyncio.Task[None]) -> None:
+    """Takes the error of a task whose waiters may all have gone, so that asyncio does not complain."""
+    if not task.cancelled():
+        task.exception()

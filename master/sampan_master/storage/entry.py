@@ -72,14 +72,14 @@ def encode(obj: Object) -> bytes:
     if "resourceVersion" in metadata:
         metadata = {k: v for k, v in metadata.items() if k != "resourceVersion"}
     rest = {k: v for k, v in obj.items() if k not in _FIRST}
-    head = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
+    head: Object = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
     return orjson.dumps({**head, "metadata": metadata, **rest})
 
 
 def with_resource_version(obj: Object, revision: int) -> Object:
     """A copy of `obj` (shallow off the changed path) in the key order `Entry.data` has."""
     rest = {k: v for k, v in obj.items() if k not in _FIRST}
-    head = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
+    head: Object = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
     metadata = {"resourceVersion": str(revision)}
     metadata.update((k, v) for k, v in obj["metadata"].items() if k != "resourceVersion")
     return {**head, "metadata": metadata, **rest}

@@ -1,7 +1,7 @@
 """Writes of objects: read-modify-compare-and-swap over the store, answered with the same `Entry` the cache will hold.
 
 Reads and watches are the `Cache`'s; `Storage` holds it as `.cache` and keeps both in step. Keys are
-`/registry/<resource>/<namespace>/<name>`, cluster-scoped `/registry/<resource>/<name>` (`object_key`).
+`object_key`'s.
 
 * `change` and `check` functions get the current `Entry` and answer at once (no await). What they raise passes
   through, but only after it was raised for the state the store really holds: the first try takes the entry from the
@@ -19,24 +19,13 @@ from sampan_api.meta import Object
 
 from sampan_master.storage.cache import Cache
 from sampan_master.storage.entry import Entry, encode, with_resource_version
-from sampan_master.storage.store import KeyExists, KeyMissing, KeyValue, RevisionMismatch, Store
-
-REGISTRY = "/registry/"
+from sampan_master.storage.store import KeyMissing, KeyValue, RevisionMismatch, Store
 
 ChangeFunction: TypeAlias = Callable[[Entry], Object | None]
-"""Current entry -> the new object (never the old one mutated), or None for no change. Its resourceVersion is ignored."""
+"""Current entry -> the new object (never the old one mutated; its resourceVersion is ignored), or None: no change."""
 
 CheckFunction: TypeAlias = Callable[[Entry], None]
 """Raises to refuse a deletion."""
-
-
-def resource_prefix(resource: str, namespace: str = "") -> str:
-    """Where the objects of a resource lie, or those of one namespace."""
-    return f"{REGISTRY}{resource}/{namespace}/" if namespace else f"{REGISTRY}{resource}/"
-
-
-def object_key(resource: str, namespace: str, name: str) -> str:
-    return f"{REGISTRY}{resource}/{namespace}/{name}" if namespace else f"{REGISTRY}{resource}/{name}"
 
 
 class Storage:
@@ -106,9 +95,7 @@ class Storage:
         return _entry(key, await self._store.get(key))
 
     def _written(self, key: str, revision: int, value: bytes, obj: Object) -> Entry:
-        entry = Entry(key, revision, value, with_resource_version(obj, revision))
-        self.cache.expect(entry)
-        return entry
+        return self.cache.expect(Entry(key, revision, value, with_resource_version(obj, revision)))
 
 
 def _entry(key: str, found: KeyValue | None) -> Entry:

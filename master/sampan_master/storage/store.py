@@ -1,8 +1,9 @@
 """The `Store` protocol: what Sampan needs of etcd v3, small enough to have two implementations.
 
-A store maps string keys to bytes under one counter of revisions. Each write that takes effect raises the counter and has
-its revision to itself; watches see the writes in that order. A value is JSON text: it does not end in a space or a tab. `EtcdStore` is the real one; `MemoryStore` has the same semantics of
-revision, watch and compaction for unit tests, the in-process cluster and simulation. One contract suite runs on both.
+A store maps string keys to bytes under one counter of revisions. Each write that takes effect raises the counter and
+has its revision to itself; watches see the writes in that order. A value is JSON text: it does not end in a space or
+a tab. `EtcdStore` is the real one; `MemoryStore` has the same semantics of revision, watch and compaction for unit
+tests, the in-process cluster and simulation. One contract suite runs on both.
 """
 
 from __future__ import annotations
@@ -15,17 +16,16 @@ class KeyValue(NamedTuple):
     key: str
     value: bytes
     mod_revision: int
-    create_revision: int
 
 
 class Page(NamedTuple):
     """One page of a range read. `revision` is the one the page is a snapshot of; `more` says keys remain;
-    `count` is how many keys the whole range holds at that revision."""
+    `total` is how many keys the whole range holds at that revision."""
 
     items: list[KeyValue]
     revision: int
     more: bool
-    count: int
+    total: int
 
 
 class StoreEvent(NamedTuple):
@@ -33,6 +33,13 @@ class StoreEvent(NamedTuple):
 
     key: str
     value: bytes | None
+    revision: int
+
+
+class WatchBatch(NamedTuple):
+    """Events in the order of their revisions; the watch is complete up to `revision` (not below the last event's)."""
+
+    events: list[StoreEvent]
     revision: int
 
 
@@ -44,6 +51,7 @@ class StoreError(Exception):
     ├── RevisionMismatch     compare-and-swap lost; `.current` is what stands there now (None: nothing)
     ├── Compacted            the revision asked for is gone; `.compact_revision` is the oldest left
     ├── FutureRevision       the revision asked for has not happened yet
+    ├── ValueTooLarge        the store refuses a value of that size
     └── StoreUnavailable     no answer; a write may or may not have happened only if it says so in `.unclear`
     """
 
@@ -72,6 +80,10 @@ class FutureRevision(StoreError):
     pass
 
 
+class ValueTooLarge(StoreError):
+    pass
+
+
 class StoreUnavailable(StoreError):
     def __init__(self, message: str, *, unclear: bool = False) -> None:
         super().__init__(message)
@@ -84,7 +96,8 @@ class Store(Protocol):
         ...
 
     async def range(self, prefix: str, *, start: str = "", limit: int = 0, revision: int = 0) -> Page:
-        """Keys below `prefix` in order, from `start` (inclusive) on, at `revision` (0: now). Raises Compacted, FutureRevision."""
+        """Keys below `prefix` in order, from `start` (inclusive) on, at `revision` (0: now). Raises Compacted,
+        FutureRevision."""
         ...
 
     async def revision(self) -> int:
@@ -92,7 +105,8 @@ class Store(Protocol):
         ...
 
     async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
-        """Writes a key that must not exist; returns the revision. `ttl` seconds > 0: the key expires. Raises KeyExists."""
+        """Writes a key that must not exist; returns the revision. `ttl` seconds > 0: the key expires after about
+        that time. Raises KeyExists."""
         ...
 
     async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
@@ -100,12 +114,13 @@ class Store(Protocol):
         ...
 
     async def delete(self, key: str, *, expected: int) -> int:
-        """Deletes the key if its mod revision is `expected`; returns the deletion's revision. Raises RevisionMismatch."""
+        """Deletes the key if its mod revision is `expected`; returns the deletion's revision. Raises
+        RevisionMismatch."""
         ...
 
-    def watch(self, prefix: str, *, after: int) -> AsyncIterator[list[StoreEvent]]:
-        """Batches of events below `prefix` with revision > `after`, whole revisions only, forever. Reconnects by
-        itself and loses nothing; raises Compacted when it cannot."""
+    def watch(self, prefix: str, *, after: int) -> AsyncIterator[WatchBatch]:
+        """Events below `prefix` with revision > `after`, forever. Reconnects by itself and loses nothing; raises
+        Compacted when it cannot."""
         ...
 
     async def compact(self, revision: int) -> None:
