@@ -1,0 +1,80 @@
+"""The scheduler's writes: a Binding, a condition, an event. Each is fenced by the API, so two schedulers do no harm."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from sampan_api import meta
+from sampan_api.client import PODS, Client, PatchType
+from sampan_api.clock import Clock, rfc3339
+from sampan_api.errors import ApiError, Conflict, InternalError, NotFound, ServerTimeout, ServiceUnavailable
+from sampan_api.meta import Object
+
+_UNCLEAR = (InternalError, ServerTimeout, ServiceUnavailable)
+_FIRST_PAUSE, _LAST_PAUSE = 0.2, 5.0
+
+
+class Outcome(Enum):
+    BOUND = auto()
+    ELSEWHERE = auto()
+    """Someone else bound it, or it is gone: not ours any more."""
+    REFUSED = auto()
+    """It is still unbound: try again later."""
+
+
+async def bind(client: Client, clock: Clock, pod: Object, node: str) -> Outcome:
+    """Binds, and does not return before it is certain whether the pod is bound."""
+    namespace, name, uid = meta.namespace(pod), meta.name(pod), meta.uid(pod)
+    binding: Object = {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {"name": name, "namespace": namespace, "uid": uid},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+    }
+    try:
+        await client.create(PODS, binding, namespace, "binding")
+        return Outcome.BOUND
+    except (Conflict, NotFound, *_UNCLEAR):
+        return await _outcome(client, clock, pod, node)
+    except ApiError:
+        return Outcome.REFUSED
+
+
+async def _outcome(client: Client, clock: Clock, pod: Object, node: str) -> Outcome:
+    """What became of it, asked until there is an answer."""
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            current = await client.get(PODS, meta.name(pod), meta.namespace(pod))
+        except NotFound:
+            return Outcome.ELSEWHERE
+        except _UNCLEAR:
+            await clock.sleep(pause)
+            pause = min(2 * pause, _LAST_PAUSE)
+            continue
+        except ApiError:
+            return Outcome.REFUSED
+        if meta.uid(current) != meta.uid(pod) or meta.is_deleting(current):
+            return Outcome.ELSEWHERE
+        bound_to = current["spec"].get("nodeName")
+        if not bound_to:
+            return Outcome.REFUSED
+        return Outcome.BOUND if bound_to == node else Outcome.ELSEWHERE
+
+
+async def report_unschedulable(client: Client, clock: Clock, pod: Object, message: str) -> None:
+    """Sets PodScheduled=False, unless the pod says just that already."""
+    before = meta.condition(pod, "PodScheduled") or {}
+    if before.get("status") == "False" and before.get("message") == message:
+        return
+    since = before.get("lastTransitionTime") if before.get("status") == "False" else None
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": message,
+        "lastProbeTime": None,
+        "lastTransitionTime": since or rfc3339(clock.now()),
+    }
+    patch = {"metadata": {"uid": meta.uid(pod)}, "status": {"conditions": [condition]}}
+    await client.patch(PODS, meta.name(pod), patch, meta.namespace(pod), type=PatchType.STRATEGIC, subresource="status")

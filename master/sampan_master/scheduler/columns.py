@@ -1,0 +1,223 @@
+"""The nodes as columns: row i of every array is one node.
+
+A change costs its row and is written to a log, so that whoever keeps results per row (the engine) recomputes only the
+rows named since it last looked. A row exists as long as its Node does or pods are bound to its name; `live` says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from sampan_api import meta
+from sampan_api.meta import Object
+
+from sampan_master.scheduler.requests import amounts
+from sampan_master.scheduler.signature import Signature, Taint, taints
+
+Bools: TypeAlias = npt.NDArray[np.bool_]
+Ints: TypeAlias = npt.NDArray[np.int64]
+Rows: TypeAlias = "slice | npt.NDArray[np.int64]"
+
+PODS, CPU, MEMORY = 0, 1, 2
+_FIRST_RESOURCES = ("pods", "cpu", "memory", "ephemeral-storage")
+ABSENT = -1
+
+
+class LabelColumn:
+    """The values of one label key as small integers, ABSENT where a node has no such label."""
+
+    def __init__(self, capacity: int) -> None:
+        self.codes: Ints = np.full(capacity, ABSENT, np.int64)
+        self.values: dict[str, int] = {}
+
+    def put(self, row: int, value: str | None) -> None:
+        self.codes[row] = ABSENT if value is None else self.values.setdefault(value, len(self.values))
+
+
+class ChangeLog:
+    """Rows in the order they changed. A position is the number of changes ever written; old ones are forgotten."""
+
+    def __init__(self, keep: int = 1 << 16) -> None:
+        self._keep = keep
+        self._rows: list[int] = []
+        self._forgotten = 0
+
+    @property
+    def position(self) -> int:
+        return self._forgotten + len(self._rows)
+
+    def append(self, row: int) -> None:
+        self._rows.append(row)
+        if len(self._rows) > 2 * self._keep:
+            del self._rows[: self._keep]
+            self._forgotten += self._keep
+
+    def since(self, position: int) -> list[int] | None:
+        """The rows changed since `position`, repeats included; None when that is no longer known."""
+        if position < self._forgotten:
+            return None
+        return self._rows[position - self._forgotten :]
+
+
+class NodeColumns:
+    def __init__(self, capacity: int = 64) -> None:
+        self._capacity = capacity
+        self.resources: dict[str, int] = {name: i for i, name in enumerate(_FIRST_RESOURCES)}
+        self.live: Bools = np.zeros(capacity, np.bool_)
+        self.unschedulable: Bools = np.zeros(capacity, np.bool_)
+        self.taint_class: Ints = np.zeros(capacity, np.int64)
+        self.allocatable: Ints = np.zeros((len(self.resources), capacity), np.int64)
+        self.requested: Ints = np.zeros((len(self.resources), capacity), np.int64)
+        self.scoring_requested: Ints = np.zeros((2, capacity), np.int64)
+        self.row_numbers: Ints = np.arange(capacity, dtype=np.int64)
+        self.names: list[str] = []
+        self.row_of: dict[str, int] = {}
+        self.taint_classes: list[tuple[Taint, ...]] = [()]
+        self.node_changes = ChangeLog()
+        self.changes = ChangeLog()
+        self._objects: list[Object | None] = []
+        self._label_columns: dict[str, LabelColumn] = {}
+        self._class_of_taints: dict[tuple[Taint, ...], int] = {(): 0}
+        self._free: list[int] = []
+        self.live_count = 0
+
+    @property
+    def size(self) -> int:
+        """Number of rows in use; arrays are longer."""
+        return len(self.names)
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    def node(self, row: int) -> Object | None:
+        return self._objects[row]
+
+    def put_node(self, node: Object) -> bool:
+        """Takes a new or changed Node; says whether anything the scheduler looks at changed."""
+        name = meta.name(node)
+        row = self._row(name)
+        before = self._objects[row]
+        if before is not None and _scheduling_view(before) == _scheduling_view(node):
+            self._objects[row] = node
+            return False
+        self._objects[row] = node
+        self.live_count += not self.live[row]
+        self.live[row] = True
+        self.unschedulable[row] = bool((node.get("spec") or {}).get("unschedulable"))
+        self.taint_class[row] = self._taint_class(taints(node))
+        self._put_allocatable(row, amounts((node.get("status") or {}).get("allocatable")))
+        labels = meta.labels(node)
+        for key, column in self._label_columns.items():
+            column.put(row, labels.get(key))
+        self._changed(row)
+        return True
+
+    def remove_node(self, name: str) -> None:
+        row = self.row_of.get(name)
+        if row is None or not self.live[row]:
+            return
+        self.live[row] = False
+        self.live_count -= 1
+        self._objects[row] = None
+        self.allocatable[:, row] = 0
+        self._changed(row)
+        self._release(row)
+
+    def add_pod(self, node_name: str, pod: Signature) -> None:
+        self._use(self._row(node_name), pod, 1)
+
+    def remove_pod(self, node_name: str, pod: Signature) -> None:
+        row = self.row_of[node_name]
+        self._use(row, pod, -1)
+        self._release(row)
+
+    def label_column(self, key: str) -> LabelColumn:
+        """The column of a label key, made when a pod first asks about it."""
+        column = self._label_columns.get(key)
+        if column is None:
+            column = self._label_columns[key] = LabelColumn(self._capacity)
+            for row, node in enumerate(self._objects):
+                if node is not None:
+                    column.put(row, meta.labels(node).get(key))
+        return column
+
+    def resource(self, name: str) -> int:
+        index = self.resources.get(name)
+        if index is None:
+            index = self.resources[name] = len(self.resources)
+            empty = np.zeros((1, self._capacity), np.int64)
+            self.allocatable = np.vstack((self.allocatable, empty))
+            self.requested = np.vstack((self.requested, empty))
+        return index
+
+    def _use(self, row: int, pod: Signature, sign: int) -> None:
+        self.requested[PODS, row] += sign
+        for name, amount in pod.requests:
+            self.requested[self.resource(name), row] += sign * amount
+        self.scoring_requested[0, row] += sign * pod.scoring_requests[0]
+        self.scoring_requested[1, row] += sign * pod.scoring_requests[1]
+        self.changes.append(row)
+
+    def _put_allocatable(self, row: int, values: Mapping[str, int]) -> None:
+        for name in values:
+            self.resource(name)
+        self.allocatable[:, row] = 0
+        for name, value in values.items():
+            self.allocatable[self.resources[name], row] = value
+
+    def _changed(self, row: int) -> None:
+        self.node_changes.append(row)
+        self.changes.append(row)
+
+    def _taint_class(self, node_taints: tuple[Taint, ...]) -> int:
+        known = self._class_of_taints.get(node_taints)
+        if known is None:
+            known = self._class_of_taints[node_taints] = len(self.taint_classes)
+            self.taint_classes.append(node_taints)
+        return known
+
+    def _row(self, name: str) -> int:
+        row = self.row_of.get(name)
+        if row is not None:
+            return row
+        if self._free:
+            row = self._free.pop()
+            self.names[row] = name
+        else:
+            row = len(self.names)
+            if row == self._capacity:
+                self._grow()
+            self.names.append(name)
+            self._objects.append(None)
+        self.row_of[name] = row
+        return row
+
+    def _release(self, row: int) -> None:
+        if self.live[row] or self.requested[PODS, row]:
+            return
+        del self.row_of[self.names[row]]
+        self.names[row] = ""
+        self._free.append(row)
+
+    def _grow(self) -> None:
+        more = self._capacity
+        self._capacity *= 2
+        self.row_numbers = np.arange(self._capacity, dtype=np.int64)
+        self.live = np.concatenate((self.live, np.zeros(more, np.bool_)))
+        self.unschedulable = np.concatenate((self.unschedulable, np.zeros(more, np.bool_)))
+        self.taint_class = np.concatenate((self.taint_class, np.zeros(more, np.int64)))
+        self.allocatable = np.pad(self.allocatable, ((0, 0), (0, more)))
+        self.requested = np.pad(self.requested, ((0, 0), (0, more)))
+        self.scoring_requested = np.pad(self.scoring_requested, ((0, 0), (0, more)))
+        for column in self._label_columns.values():
+            column.codes = np.concatenate((column.codes, np.full(more, ABSENT, np.int64)))
+
+
+def _scheduling_view(node: Object) -> tuple[object, ...]:
+    spec = node.get("spec") or {}
+    allocatable = (node.get("status") or {}).get("allocatable")
+    return meta.labels(node), bool(spec.get("unschedulable")), taints(node), allocatable

@@ -1,0 +1,54 @@
+"""NodeResourcesFit: what the pod requests must be free; the emptier the node (LeastAllocated), the better."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sampan_master.scheduler.columns import CPU, MEMORY, PODS, Bools, Ints, NodeColumns, Rows
+from sampan_master.scheduler.plugins.plugin import MAX_SCORE, Filter, Score
+from sampan_master.scheduler.signature import Signature
+
+
+def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
+    result: Bools = nodes.requested[PODS, rows] < nodes.allocatable[PODS, rows]
+    for name, amount in pod.requests:
+        resource = nodes.resource(name)
+        result &= nodes.requested[resource, rows] + amount <= nodes.allocatable[resource, rows]
+    return result
+
+
+def reasons(nodes: NodeColumns, pod: Signature, rows: Ints) -> dict[str, Ints]:
+    found: dict[str, Ints] = {}
+    crowded = rows[nodes.requested[PODS, rows] >= nodes.allocatable[PODS, rows]]
+    if crowded.size:
+        found["Too many pods"] = crowded
+    for name, amount in pod.requests:
+        resource = nodes.resource(name)
+        short = rows[nodes.requested[resource, rows] + amount > nodes.allocatable[resource, rows]]
+        if short.size:
+            found[f"Insufficient {name}"] = short
+    return found
+
+
+def hopeless(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
+    """Even the empty node is too small."""
+    result: Bools = nodes.allocatable[PODS, rows] < 1
+    for name, amount in pod.requests:
+        result = result | (nodes.allocatable[nodes.resource(name), rows] < amount)
+    return result
+
+
+def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
+    """The mean over cpu and memory of the share left free; a resource the node does not have does not count."""
+    total: Ints | int = 0
+    weights: Ints | int = 0
+    for resource, amount in zip((CPU, MEMORY), pod.scoring_requests, strict=True):
+        capacity = nodes.allocatable[resource, rows]
+        free = capacity - (nodes.scoring_requested[resource - CPU, rows] + amount)
+        total = total + np.maximum(free, 0) * MAX_SCORE // np.maximum(capacity, 1)
+        weights = weights + (capacity > 0)
+    return np.asarray(total // np.maximum(weights, 1), np.int64)
+
+
+FILTER = Filter("NodeResourcesFit", False, mask, reasons, hopeless)
+SCORE = Score("NodeResourcesFit", vector)

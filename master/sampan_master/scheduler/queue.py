@@ -1,0 +1,171 @@
+"""The pods that wait for a node.
+
+    active         to be tried now: highest priority first, then the one waiting longest
+    backing off    failed lately; becomes active when its back-off (1 s, doubling to 10 s) is over
+    unschedulable  no node fits; waits for an event that can help it (`move`), at the latest for the 5-minute flush
+    gated          has scheduling gates; waits for its own change
+
+Times are monotonic seconds given by the caller.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import count
+
+from sampan_api import meta
+from sampan_api.meta import Key, Object
+
+from sampan_master.scheduler.config import SchedulerConfig
+from sampan_master.scheduler.signature import Signature
+
+
+class Place(Enum):
+    ACTIVE = auto()
+    BACKING_OFF = auto()
+    UNSCHEDULABLE = auto()
+    GATED = auto()
+    OUT = auto()
+    """Handed out by `pop`, or removed."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """One pod in the queue. `ticket` tells a heap entry that is still good from one that was overtaken."""
+
+    pod: Object
+    signature: Signature
+    since: float
+    attempts: int = 0
+    place: Place = Place.OUT
+    ready_at: float = 0.0
+    failed_at: float = 0.0
+    ticket: int = 0
+
+    @property
+    def key(self) -> Key:
+        return meta.key(self.pod)
+
+    @property
+    def priority(self) -> int:
+        return int(self.pod["spec"].get("priority") or 0)
+
+
+class SchedulingQueue:
+    def __init__(self, config: SchedulerConfig) -> None:
+        self._config = config
+        self._pods: dict[str, Waiting] = {}
+        self._active: list[tuple[int, float, int, Waiting]] = []
+        self._backing_off: list[tuple[float, int, Waiting]] = []
+        self._unschedulable: defaultdict[Signature, set[Waiting]] = defaultdict(set)
+        self._tickets = count(1)
+
+    def __len__(self) -> int:
+        return len(self._pods)
+
+    def get(self, uid: str) -> Waiting | None:
+        return self._pods.get(uid)
+
+    def put(self, pod: Object, signature: Signature, now: float) -> None:
+        """Takes a new pod, or the new state of one it has. A changed signature or gate makes it active again."""
+        waiting = self._pods.get(meta.uid(pod))
+        if waiting is None:
+            waiting = self._pods[meta.uid(pod)] = Waiting(pod, signature, now)
+        elif waiting.signature == signature and _gated(waiting.pod) == _gated(pod):
+            waiting.pod = pod
+            return
+        self._leave(waiting)
+        waiting.pod, waiting.signature = pod, signature
+        if _gated(pod):
+            waiting.place = Place.GATED
+        else:
+            self._activate(waiting)
+
+    def remove(self, uid: str) -> None:
+        waiting = self._pods.pop(uid, None)
+        if waiting is not None:
+            self._leave(waiting)
+
+    def pop(self) -> Waiting | None:
+        """The next pod to try, or None. It stays known until `remove`; a failure puts it back."""
+        while self._active:
+            _, _, ticket, waiting = heapq.heappop(self._active)
+            if waiting.ticket == ticket and waiting.place is Place.ACTIVE:
+                waiting.place = Place.OUT
+                waiting.attempts += 1
+                return waiting
+        return None
+
+    def retry_later(self, waiting: Waiting, now: float) -> None:
+        """The attempt failed for a reason that may pass by itself."""
+        if self._is_mine(waiting):
+            waiting.failed_at = now
+            self._back_off(waiting, now)
+
+    def no_node_fits(self, waiting: Waiting, now: float) -> None:
+        if self._is_mine(waiting):
+            waiting.failed_at = now
+            waiting.place = Place.UNSCHEDULABLE
+            self._unschedulable[waiting.signature].add(waiting)
+
+    def unschedulable_signatures(self) -> list[Signature]:
+        return list(self._unschedulable)
+
+    def move(self, signatures: Iterable[Signature], now: float) -> None:
+        """Something changed that may help these: active at once, or when their back-off is over."""
+        for signature in signatures:
+            for waiting in self._unschedulable.pop(signature, ()):
+                self._back_off(waiting, now)
+
+    def tick(self, now: float) -> None:
+        """Does what time brings: ended back-offs, and the flush of pods that waited too long for an event."""
+        while self._backing_off and self._backing_off[0][0] <= now:
+            _, ticket, waiting = heapq.heappop(self._backing_off)
+            if waiting.ticket == ticket and waiting.place is Place.BACKING_OFF:
+                self._activate(waiting)
+        oldest = now - self._config.unschedulable_flush_seconds
+        stale = [w for group in self._unschedulable.values() for w in group if w.failed_at <= oldest]
+        for waiting in stale:
+            self._leave(waiting)
+            self._activate(waiting)
+
+    def next_tick(self, now: float) -> float | None:
+        """Seconds until `tick` has something to do, None when only events can help."""
+        if self._backing_off:
+            return max(0.0, self._backing_off[0][0] - now)
+        return self._config.unschedulable_flush_seconds / 10 if self._unschedulable else None
+
+    def has_active(self) -> bool:
+        return bool(self._active)
+
+    def _is_mine(self, waiting: Waiting) -> bool:
+        return waiting.place is Place.OUT and self._pods.get(meta.uid(waiting.pod)) is waiting
+
+    def _activate(self, waiting: Waiting) -> None:
+        waiting.place, waiting.ticket = Place.ACTIVE, next(self._tickets)
+        heapq.heappush(self._active, (-waiting.priority, waiting.since, waiting.ticket, waiting))
+
+    def _back_off(self, waiting: Waiting, now: float) -> None:
+        delay = self._config.initial_backoff_seconds * 2 ** min(max(waiting.attempts - 1, 0), 10)
+        waiting.ready_at = waiting.failed_at + min(delay, self._config.max_backoff_seconds)
+        if waiting.ready_at <= now:
+            self._activate(waiting)
+            return
+        waiting.place, waiting.ticket = Place.BACKING_OFF, next(self._tickets)
+        heapq.heappush(self._backing_off, (waiting.ready_at, waiting.ticket, waiting))
+
+    def _leave(self, waiting: Waiting) -> None:
+        if waiting.place is Place.UNSCHEDULABLE:
+            group = self._unschedulable[waiting.signature]
+            group.discard(waiting)
+            if not group:
+                del self._unschedulable[waiting.signature]
+        waiting.place = Place.OUT
+
+
+def _gated(pod: Object) -> bool:
+    return bool(pod["spec"].get("schedulingGates"))
