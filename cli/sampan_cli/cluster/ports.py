@@ -1,0 +1,31 @@
+"""Free TCP ports on 127.0.0.1. Between asking and listening somebody may take one; the listener's log then says so."""
+
+from __future__ import annotations
+
+import socket
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def first_free(start: int) -> int:
+    return next(port for port in range(start, 65536) if is_free(port))
+
+
+def any_free(count: int) -> list[int]:
+    """Distinct ports that the kernel picks."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for opened in sockets:
+            opened.bind(("127.0.0.1", 0))
+        return [int(opened.getsockname()[1]) for opened in sockets]
+    finally:
+        for opened in sockets:
+            opened.close()

@@ -1,0 +1,50 @@
+"""What the user asked of `sampan up`; kept in the cluster's record, so that a second `up` starts the same cluster."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sampan_cli.errors import UsageError
+
+STATE_ROOT = Path("/var/lib/sampan")
+RUN_ROOT = Path("/run/sampan")
+CLUSTER_CIDR = "10.244.0.0/16"
+MAX_NODES = 200
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    cluster: str = "sampan"
+    nodes: int = 3
+    port: int = 6443
+    cluster_cidr: str = CLUSTER_CIDR
+    node_cpu_milli: int = 0
+    """Per node; 0 = the machine's CPUs divided by the number of nodes."""
+    node_memory: int = 0
+    """Bytes per node; 0 = the machine's memory divided by the number of nodes."""
+    master_options: tuple[str, ...] = ()
+    """Passed to the master as they are: `--node-monitor-grace-seconds 8`, …"""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.cluster):
+            raise UsageError(
+                f'invalid cluster name "{self.cluster}": lower case letters, digits and "-", at most 30 characters'
+            )
+        if not 1 <= self.nodes <= MAX_NODES:
+            raise UsageError(f"--nodes must be between 1 and {MAX_NODES}, not {self.nodes}")
+
+    @property
+    def state_dir(self) -> Path:
+        return STATE_ROOT / self.cluster
+
+    @property
+    def run_dir(self) -> Path:
+        return RUN_ROOT / self.cluster
+
+
+def kubeconfig_of(cluster: str) -> Path:
+    return STATE_ROOT / cluster / "master" / "admin.kubeconfig"
