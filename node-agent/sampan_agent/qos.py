@@ -1,0 +1,86 @@
+"""Quality of service: the class of a pod, and what requests and limits mean to the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sampan_api import quantity
+
+_COMPUTE = ("cpu", "memory")
+CPU_PERIOD = 100_000
+MIN_SHARES, MIN_QUOTA = 2, 1000
+
+
+def qos_class(spec: dict[str, Any]) -> str:
+    requests: dict[str, bool] = {}
+    guaranteed = True
+    for container in _containers(spec):
+        resources = container.get("resources") or {}
+        limits = resources.get("limits") or {}
+        wanted = {**limits, **(resources.get("requests") or {})}
+        for name in _COMPUTE:
+            if quantity.milli(wanted.get(name, 0)):
+                requests[name] = True
+            limit, request = quantity.milli(limits.get(name, 0)), quantity.milli(wanted.get(name, 0))
+            if not limit or limit != request:
+                guaranteed = False
+    if not requests:
+        return "BestEffort"
+    return "Guaranteed" if guaranteed else "Burstable"
+
+
+def _containers(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from spec.get("containers") or []
+    yield from spec.get("initContainers") or []
+
+
+def request(container: dict[str, Any], name: str) -> int:
+    """Milli-cores for cpu, bytes for the rest; a limit without a request is the request too."""
+    resources = container.get("resources") or {}
+    amount = (resources.get("requests") or {}).get(name, (resources.get("limits") or {}).get(name, 0))
+    return quantity.milli(amount) if name == "cpu" else quantity.value(amount)
+
+
+def limit(container: dict[str, Any], name: str) -> int:
+    """0: no limit."""
+    amount = ((container.get("resources") or {}).get("limits") or {}).get(name, 0)
+    return quantity.milli(amount) if name == "cpu" else quantity.value(amount)
+
+
+def shares(milli_cpu: int) -> int:
+    return max(MIN_SHARES, milli_cpu * 1024 // 1000)
+
+
+def quota(milli_cpu: int) -> int:
+    """Microseconds per period; 0: no limit."""
+    return max(MIN_QUOTA, milli_cpu * CPU_PERIOD // 1000) if milli_cpu else 0
+
+
+def pod_totals(spec: dict[str, Any], what: Any, name: str) -> int:
+    """Main containers plus sidecars together, or the largest init container on top of the sidecars before it.
+
+    `what` is `request` or `limit`; for limits 0 means that some container is unlimited.
+    """
+    mains = [what(c, name) for c in spec.get("containers") or []]
+    sidecars, peak = 0, 0
+    amounts = list(mains)
+    for container in spec.get("initContainers") or []:
+        amount = what(container, name)
+        amounts.append(amount)
+        if container.get("restartPolicy") == "Always":
+            sidecars += amount
+        peak = max(peak, sidecars + (0 if container.get("restartPolicy") == "Always" else amount))
+    if what is limit and not all(amounts):
+        return 0
+    return int(max(sum(mains) + sidecars, peak))
+
+
+def oom_score_adj(spec: dict[str, Any], container: dict[str, Any], node_memory: int) -> int:
+    match qos_class(spec):
+        case "Guaranteed":
+            return -997
+        case "BestEffort":
+            return 1000
+    score = 1000 - 1000 * request(container, "memory") // max(node_memory, 1)
+    return min(999, max(3, score))
