@@ -134,14 +134,7 @@ class Cache:
         table = self._tables.get(table_of(prefix))
         if revision >= (table.floor if table else self._floor):
             return Listing(table.list_at(revision, prefix, start) if table else (), revision)
-        entries = []
-        more = True
-        while more:
-            page = await self._store.range(prefix, start=start, limit=PAGE, revision=revision)
-            entries.extend(entry for item in page.items if (entry := _entry(item.key, item.mod_revision, item.value)))
-            more = page.more
-            start = f"{page.items[-1].key}\0" if page.items else start
-        return Listing(entries, revision)
+        return Listing(await _stored(self._store, prefix, revision, start), revision)
 
     def watch(self, prefix: str, after: int, matches: Matches | None = None, *, index: str | None = None) -> Watcher:
         """Changes with revision > `after` (a future one: silent until reached) below `prefix`, or of one key when it
@@ -299,6 +292,17 @@ class Cache:
         except (KeyExists, RevisionMismatch):
             # Another master touched it at this moment; its event serves as well.
             pass
+
+
+async def _stored(store: Store, prefix: str, revision: int, start: str) -> list[Entry]:
+    entries: list[Entry] = []
+    more = True
+    while more:
+        page = await store.range(prefix, start=start, limit=PAGE, revision=revision)
+        entries.extend(entry for item in page.items if (entry := _entry(item.key, item.mod_revision, item.value)))
+        more = page.more
+        start = f"{page.items[-1].key}\0" if page.items else start
+    return entries
 
 
 def _entry(key: str, revision: int, value: bytes) -> Entry | None:
