@@ -1,0 +1,1 @@
+"""The pod's link to the node: netlink messages of our own, because a pod's start waits for them."""
