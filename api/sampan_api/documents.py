@@ -1,0 +1,226 @@
+"""Bytes to plain data: JSON with duplicate detection, YAML 1.1 as Kubernetes reads it. Both are safe on hostile input.
+
+JSON errors are worded as Go's. YAML keeps what looks like a date as text, refuses aliases (a small file of nested
+aliases stands for gigabytes) and turns keys into text, as the conversion to JSON on the real server does.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+import orjson
+import yaml
+
+MAX_BYTES = 3 * 1024 * 1024
+_MAX_DEPTH = 150
+"""Deeper than any real object, shallow enough for recursive walks."""
+
+
+class DecodeError(ValueError):
+    """The body cannot be read; the message is the API server's (a 400)."""
+
+
+def load_json(body: bytes, find_duplicates: bool = False) -> tuple[Any, list[str]]:
+    """The document, and the paths of keys that occur twice (`data.a`; the last value counts). Raises DecodeError."""
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise DecodeError(_syntax_error(body)) from None
+    _check_depth(data, body)
+    return data, _duplicates(body) if find_duplicates else []
+
+
+def decode_yaml(text: str | bytes) -> Any:
+    """The one document in `text`. Raises DecodeError."""
+    documents = decode_yaml_documents(text)
+    return documents[0] if documents else None
+
+
+def decode_yaml_documents(text: str | bytes) -> list[Any]:
+    """All documents of a stream, without the empty ones. Raises DecodeError."""
+    if len(text) > MAX_BYTES:
+        raise DecodeError(f"yaml: document is larger than {MAX_BYTES} bytes")
+    try:
+        if (b"*" in text) if isinstance(text, bytes) else ("*" in text):
+            _refuse_aliases(text)
+        documents = [_as_json(document, 0) for document in yaml.load_all(text, Loader=_Loader)]
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise DecodeError(f"error converting YAML to JSON: yaml: line {line}: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise DecodeError(f"error converting YAML to JSON: yaml: {error}") from None
+    except RecursionError:
+        raise DecodeError("error converting YAML to JSON: yaml: exceeded max depth") from None
+    return [document for document in documents if document is not None]
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML 1.1 without timestamps; a key set twice in one mapping is an error, as in Go's reader."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        self.flatten_mapping(node)
+        mapping: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, list | dict):
+                raise yaml.constructor.ConstructorError(None, None, "invalid map key", key_node.start_mark)
+            if key in mapping:
+                line = key_node.start_mark.line + 1
+                raise yaml.YAMLError(f'unmarshal errors:\n  line {line}: key "{key}" already set in map')
+            mapping[key] = self.construct_object(value_node, deep=True)
+        return mapping
+
+    def construct_yaml_map(self, node: yaml.MappingNode) -> dict[Any, Any]:
+        return self.construct_mapping(node)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+# YAML 1.1's one-letter booleans, which Kubernetes' reader knows and PyYAML does not.
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:y|Y|n|N)$"), list("yYnN"))
+# 1e3 is a number to Kubernetes; PyYAML wants a dot in it.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def _construct_bool(loader: Any, node: yaml.ScalarNode) -> bool:
+    return str(node.value).lower() in ("y", "yes", "true", "on")
+
+
+_Loader.add_constructor("tag:yaml.org,2002:bool", _construct_bool)
+_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_yaml_map)
+
+
+def _refuse_aliases(text: str | bytes) -> None:
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            raise DecodeError(f"error converting YAML to JSON: yaml: line {line}: aliases are not accepted")
+
+
+def _as_json(value: Any, depth: int) -> Any:
+    if depth > _MAX_DEPTH:
+        raise DecodeError("error converting YAML to JSON: yaml: exceeded max depth")
+    match value:
+        case dict():
+            return {_key(key): _as_json(item, depth + 1) for key, item in value.items()}
+        case list():
+            return [_as_json(item, depth + 1) for item in value]
+        case float() if not math.isfinite(value):
+            raise DecodeError(f"error converting YAML to JSON: json: unsupported value: {value}")
+        case float() if value.is_integer() and abs(value) < 2**53:
+            return int(value)
+        case bytes():
+            return value.decode(errors="replace")
+        case set() | tuple():
+            raise DecodeError("error converting YAML to JSON: yaml: unsupported type")
+        case _:
+            return value
+
+
+def _key(key: Any) -> str:
+    match key:
+        case None:
+            return "null"
+        case bool():
+            return "true" if key else "false"
+        case float() if key.is_integer():
+            return str(int(key))
+        case _:
+            return str(key)
+
+
+def _check_depth(data: Any, body: bytes) -> None:
+    if body.count(b"[") + body.count(b"{") <= _MAX_DEPTH:
+        return
+    level = [data]
+    for _ in range(_MAX_DEPTH):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return
+    raise DecodeError("json: exceeded max depth")
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [child for child in value.values() if isinstance(child, dict | list)]
+    return [child for child in value if isinstance(child, dict | list)] if isinstance(value, list) else []
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object with a key that occurs twice, kept as it was written."""
+
+
+def _duplicates(body: bytes) -> list[str]:
+    repeated = False
+
+    def collect(pairs: list[tuple[str, Any]]) -> Any:
+        nonlocal repeated
+        repeated = repeated or len({key for key, _ in pairs}) != len(pairs)
+        return _Pairs(pairs)
+
+    document = json.loads(body, object_pairs_hook=collect)
+    found: list[str] = []
+    if repeated:
+        _walk_duplicates(document, "", found)
+    return found
+
+
+def _walk_duplicates(value: Any, path: str, found: list[str]) -> None:
+    if isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for key, item in value:
+            here = f"{path}.{key}" if path else key
+            if key in seen and here not in found:
+                found.append(here)
+            seen.add(key)
+            _walk_duplicates(item, here, found)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _walk_duplicates(item, f"{path}[{index}]", found)
+
+
+def _syntax_error(body: bytes) -> str:
+    """Where Go's scanner would stop, in its words."""
+    text = body.decode(errors="replace")
+    if not text.strip():
+        return "unexpected end of JSON input"
+    try:
+        json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        return _go_words(text, error)
+    except (ValueError, RecursionError):
+        return "invalid character in JSON"
+    return "invalid character in string literal"
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _go_words(text: str, error: json.JSONDecodeError) -> str:
+    position = error.pos
+    if error.msg.startswith("Unterminated string") or position >= len(text.rstrip()):
+        return "unexpected end of JSON input"
+    char = text[position]
+    shown = "'\\''" if char == "'" else json.dumps(char)[1:-1].join("''")
+    if char == '"':
+        shown = "'\"'"
+    contexts = {
+        "Expecting value": "looking for beginning of value",
+        "Extra data": "after top-level value",
+        "Expecting property name enclosed in double quotes": "looking for beginning of object key string",
+        "Expecting ':' delimiter": "after object key",
+        "Invalid control character at": "in string literal",
+    }
+    context = contexts.get(error.msg, "")
+    if error.msg == "Expecting ',' delimiter":
+        inside = text[:position].count("{") - text[:position].count("}")
+        context = "after object key:value pair" if inside else "after array element"
+    return f"invalid character {shown} {context or 'in string escape code'}"

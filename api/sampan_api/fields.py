@@ -1,0 +1,276 @@
+"""How a model declares its fields, and how the declarations are read back as one table per model.
+
+A model is a pydantic class whose attributes carry the JSON names themselves (`podIP`, not `pod_ip`: one spelling
+everywhere). The annotation says the type, `field(...)` the rest:
+
+    class ContainerPort(Model):
+        containerPort: Int32 = field(3, "Port inside the pod.", required=True, always=True)
+        protocol: str | None = field(4, "TCP, UDP or SCTP.", enum=("SCTP", "TCP", "UDP"))
+
+A base class that stands for a struct embedded in Go (`Volume` holds `VolumeSource`) is named in `EMBEDDED` with its
+protobuf number; in JSON its fields lie flat among the others.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any, ClassVar, TypeAlias, Union, get_args, get_origin
+
+import pydantic
+from pydantic.fields import FieldInfo
+
+
+class Kind(StrEnum):
+    """What one value (of a list or map: each element) is."""
+
+    STRING = "string"
+    INT32 = "int32"
+    INT64 = "int64"
+    DOUBLE = "double"
+    BOOL = "bool"
+    BYTES = "bytes"
+    TIME = "Time"
+    MICRO_TIME = "MicroTime"
+    QUANTITY = "Quantity"
+    INT_OR_STRING = "IntOrString"
+    RAW = "Raw"
+    STRINGS = "Strings"
+    """A list of strings; only as the element of a map."""
+    MESSAGE = "Message"
+
+
+Int32: TypeAlias = Annotated[int, Kind.INT32]
+Int64: TypeAlias = Annotated[int, Kind.INT64]
+Base64: TypeAlias = Annotated[str, Kind.BYTES]
+Time: TypeAlias = Annotated[str, Kind.TIME]
+MicroTime: TypeAlias = Annotated[str, Kind.MICRO_TIME]
+Quantity: TypeAlias = Annotated[str, Kind.QUANTITY]
+IntOrString: TypeAlias = Annotated[int | str, Kind.INT_OR_STRING]
+Raw: TypeAlias = Annotated[Any, Kind.RAW]
+Strings: TypeAlias = Annotated[list[str], Kind.STRINGS]
+
+
+class Model(pydantic.BaseModel):
+    """A message of the API: a struct in JSON, a message in protobuf."""
+
+    model_config = pydantic.ConfigDict(defer_build=True, extra="ignore", frozen=True)
+
+    EMBEDDED: ClassVar[Mapping[type[Model], int]] = {}
+    """Base classes whose fields Go embeds, with the protobuf number of the embedded message."""
+    MAP_TYPE: ClassVar[str] = ""
+    """"atomic" where server-side apply owns the struct as one value."""
+
+
+class TypedModel(Model):
+    """A message that says its own kind. In protobuf both fields live in the envelope, hence number 0."""
+
+    API_VERSION: ClassVar[str] = ""
+    KIND: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What `field` was told. As pydantic's `json_schema_extra` it adds the `x-kubernetes-*` keys to JSON schemas."""
+
+    number: int
+    json: str
+    required: bool
+    always: bool
+    pointer: bool
+    patch_strategy: str
+    merge_key: str
+    list_type: str
+    list_map_keys: tuple[str, ...]
+    map_type: str
+    enum: tuple[str, ...]
+    default: Any
+    go: str
+
+    def __call__(self, schema: dict[str, Any]) -> None:
+        extensions = {
+            "x-kubernetes-patch-strategy": self.patch_strategy,
+            "x-kubernetes-patch-merge-key": self.merge_key,
+            "x-kubernetes-list-type": self.list_type,
+            "x-kubernetes-list-map-keys": list(self.list_map_keys),
+            "x-kubernetes-map-type": self.map_type,
+        }
+        schema.update({key: value for key, value in extensions.items() if value})
+
+
+def field(
+    number: int,
+    doc: str,
+    *,
+    json: str = "",
+    required: bool = False,
+    always: bool = False,
+    pointer: bool = False,
+    patch: str = "",
+    merge_key: str = "",
+    list_type: str = "",
+    map_keys: tuple[str, ...] = (),
+    map_type: str = "",
+    enum: tuple[str, ...] = (),
+    default: Any = None,
+    go: str = "",
+) -> Any:
+    """Declares one field.
+
+    `always`: the server prints it even when it is empty (Go: no `omitempty`, or a struct held by value).
+    `pointer`: absent and zero are different things, so a zero is kept.
+    `patch`/`merge_key`: strategic merge; `list_type`/`map_keys`/`map_type`: server-side apply.
+    `go`: the type as Go's error messages name it, where it is not what the annotation suggests.
+    """
+    declared = Declaration(
+        number,
+        json,
+        required,
+        always,
+        pointer,
+        patch,
+        merge_key,
+        list_type,
+        map_keys,
+        map_type,
+        enum,
+        default,
+        go,
+    )
+    return pydantic.Field(default=... if required else None, description=doc, json_schema_extra=declared)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Everything known of one field of one model."""
+
+    json: str
+    kind: Kind
+    container: str
+    """"" for a single value, "list" or "map"."""
+    message: type[Model] | None
+    """The element's model when `kind` is MESSAGE."""
+    number: int
+    embedded: int
+    """Protobuf number of the embedded message that holds this field; 0 when the model itself does."""
+    required: bool
+    always: bool
+    pointer: bool
+    patch_strategy: str
+    merge_key: str
+    list_type: str
+    list_map_keys: tuple[str, ...]
+    map_type: str
+    enum: tuple[str, ...]
+    default: Any
+    go: str
+    """Go's name of the whole type, as its decoder's errors print it."""
+    go_element: str
+    doc: str
+
+
+@cache
+def fields(model: type[Model]) -> Mapping[str, Field]:
+    """The table of a model: JSON name → Field, in the order in which the server prints them."""
+    table = {}
+    for name, info in model.model_fields.items():
+        entry = _field(model, name, info)
+        table[entry.json] = entry
+    return types.MappingProxyType(table)
+
+
+def _field(model: type[Model], name: str, info: FieldInfo) -> Field:
+    declared = info.json_schema_extra
+    if not isinstance(declared, Declaration):
+        raise TypeError(f"{model.__name__}.{name} is not declared with field()")
+    container, element, metadata = _unwrap(info.annotation, list(info.metadata))
+    kind, message = _kind(element, metadata)
+    go_element = _GO[kind] if message is None else f"v1.{message.__name__}"
+    shape = {"": "", "list": "[]", "map": "map[string]"}[container]
+    return Field(
+        json=declared.json or name,
+        kind=kind,
+        container=container,
+        message=message,
+        number=declared.number,
+        embedded=model.EMBEDDED.get(_owner(model, name), 0),
+        required=declared.required,
+        always=declared.always,
+        pointer=declared.pointer,
+        patch_strategy=declared.patch_strategy,
+        merge_key=declared.merge_key,
+        list_type=declared.list_type,
+        list_map_keys=declared.list_map_keys,
+        map_type=declared.map_type,
+        enum=declared.enum,
+        default=declared.default,
+        go=declared.go or shape + go_element,
+        go_element=declared.go if declared.go and not container else go_element,
+        doc=info.description or "",
+    )
+
+
+_GO = {
+    Kind.STRING: "string",
+    Kind.INT32: "int32",
+    Kind.INT64: "int64",
+    Kind.DOUBLE: "float64",
+    Kind.BOOL: "bool",
+    Kind.BYTES: "[]uint8",
+    Kind.TIME: "v1.Time",
+    Kind.MICRO_TIME: "v1.MicroTime",
+    Kind.QUANTITY: "resource.Quantity",
+    Kind.INT_OR_STRING: "intstr.IntOrString",
+    Kind.RAW: "runtime.RawExtension",
+    Kind.STRINGS: "v1.ExtraValue",
+    Kind.MESSAGE: "",
+}
+
+
+def _owner(model: type[Model], name: str) -> type[Model]:
+    """The class whose body declares this field."""
+    for base in model.__mro__:
+        if issubclass(base, Model) and name in vars(base).get("__annotations__", {}):
+            return base
+    return model
+
+
+def _unwrap(annotation: Any, metadata: list[Any]) -> tuple[str, Any, list[Any]]:
+    """(container, element type, its annotations) of `list[X] | None`, `dict[str, X]`, `Annotated[X, …] | None` …"""
+    if get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation):
+        rest = [arg for arg in get_args(annotation) if arg is not type(None)]
+        if len(rest) == 1:
+            return _unwrap(rest[0], metadata)
+    if get_origin(annotation) is Annotated:
+        return _unwrap(get_args(annotation)[0], [*metadata, *get_args(annotation)[1:]])
+    if any(isinstance(item, Kind) for item in metadata):
+        return "", annotation, metadata
+    if get_origin(annotation) is list:
+        return "list", *_element(get_args(annotation)[0])
+    if get_origin(annotation) is dict:
+        return "map", *_element(get_args(annotation)[1])
+    return "", annotation, metadata
+
+
+def _element(annotation: Any) -> tuple[Any, list[Any]]:
+    if get_origin(annotation) is Annotated:
+        return get_args(annotation)[0], list(get_args(annotation)[1:])
+    return annotation, []
+
+
+def _kind(element: Any, metadata: list[Any]) -> tuple[Kind, type[Model] | None]:
+    for item in metadata:
+        if isinstance(item, Kind):
+            return item, None
+    if element is str:
+        return Kind.STRING, None
+    if element is bool:
+        return Kind.BOOL, None
+    if element is float:
+        return Kind.DOUBLE, None
+    if isinstance(element, type) and issubclass(element, Model):
+        return Kind.MESSAGE, element
+    raise TypeError(f"{element!r} is no type of the API")

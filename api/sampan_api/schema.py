@@ -1,0 +1,29 @@
+"""What is known of every field of every kind: the tables from which decoding, patching and the documents derive.
+
+The classes in `sampan_api.models` declare it, one attribute per JSON field; `fields(model)` reads it back.
+Decoding walks those tables itself and not through pydantic: the answers must be Go's, and fast.
+"""
+
+from __future__ import annotations
+
+from sampan_api.decoding import Decoded, decode_json
+from sampan_api.documents import DecodeError, decode_yaml, decode_yaml_documents, load_json
+from sampan_api.fields import Field, Kind, Model, TypedModel, fields
+from sampan_api.scheme import UnknownKind, api_versions, model_for
+
+__all__ = [
+    "DecodeError",
+    "Decoded",
+    "Field",
+    "Kind",
+    "Model",
+    "TypedModel",
+    "UnknownKind",
+    "api_versions",
+    "decode_json",
+    "decode_yaml",
+    "decode_yaml_documents",
+    "fields",
+    "load_json",
+    "model_for",
+]
