@@ -20,6 +20,7 @@ from sampan_api.meta import Object
 log = logging.getLogger(__name__)
 
 _REMEMBERED = 4096
+_WAITING = 2000
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class EventRecorder:
         self, client: Client, clock: Clock, component: str, *, series: bool = False, limit: int = 2000
     ) -> None:
         self._client, self._clock, self._component, self._series = client, clock, component, series
-        self._queue: asyncio.Queue[_Occurrence] = asyncio.Queue(limit)
+        self._queue: asyncio.Queue[_Occurrence] = asyncio.Queue(_WAITING)
         self._written: OrderedDict[tuple[str, ...], _Written] = OrderedDict()
         self._last_nanos = 0
 
