@@ -33,6 +33,9 @@ RENEW_BEFORE = timedelta(days=30)
 ADMIN_NAME, ADMIN_GROUP = "kubernetes-admin", "system:masters"
 NODE_PREFIX, NODE_GROUP = "system:node:", "system:nodes"
 
+COMMON_NAME_LIMIT = 64
+"""RFC 5280, appendix A.1, ub-common-name."""
+
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _PRIVATE = ec.EllipticCurvePrivateKey
 
@@ -75,7 +78,7 @@ class Authority:
         names = tuple(dict.fromkeys(names))
         sans = x509.SubjectAlternativeName([_general_name(name) for name in names])
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = _subject(names[0] if len(names[0]) <= 64 else "sampan", ())
+        subject = _subject(names[0] if len(names[0]) <= COMMON_NAME_LIMIT else "sampan", ())
         return self._issue(subject, key, ExtendedKeyUsageOID.SERVER_AUTH, sans)
 
     def issue_client(self, cn: str, organisations: Iterable[str] = ()) -> Pair:
@@ -85,7 +88,7 @@ class Authority:
     def sign_node_request(self, csr_pem: bytes, node_name: str) -> bytes:
         """A client certificate for the request's key. Whatever names the request holds, it says CN=system:node:<name>,
         O=system:nodes. Raises ValueError when it is no request with a good signature, or the name is no node's."""
-        if not _NODE_NAME.fullmatch(node_name):
+        if not _NODE_NAME.fullmatch(node_name) or len(NODE_PREFIX + node_name) > COMMON_NAME_LIMIT:
             raise ValueError(f"{node_name!r} cannot be the name of a node")
         request = x509.load_pem_x509_csr(csr_pem)
         try:
@@ -260,8 +263,7 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 def _subject(cn: str, organisations: Iterable[str]) -> x509.Name:
     attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in organisations]
-    # RFC 5280 caps a common name at 64 characters; node names may be longer, and both ends here are ours.
-    return x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, cn, _validate=False)])
+    return x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, cn)])
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -49,11 +49,10 @@ class MemoryStore:
         if revision and revision < self._compacted:
             raise Compacted(self._compacted)
         at = revision or self._revision
-        first, end = bisect_left(self._keys, prefix), bisect_left(self._keys, prefix_end(prefix))
-        below = [found for key in self._keys[first:end] if (found := self._at(key, at)) is not None]
-        items = [found for found in below if found.key >= start]
+        first, end = bisect_left(self._keys, max(prefix, start)), bisect_left(self._keys, prefix_end(prefix))
+        items = [found for key in self._keys[first:end] if (found := self._at(key, at)) is not None]
         more = bool(limit) and len(items) > limit
-        return Page(items[:limit] if limit else items, at, more, len(below))
+        return Page(items[:limit] if limit else items, at, more, len(items))
 
     async def revision(self) -> int:
         return self._revision

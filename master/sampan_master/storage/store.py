@@ -20,7 +20,7 @@ class KeyValue(NamedTuple):
 
 class Page(NamedTuple):
     """One page of a range read. `revision` is the one the page is a snapshot of; `more` says keys remain;
-    `total` is how many keys the whole range holds at that revision."""
+    `total` is how many keys the range holds from `start` on at that revision."""
 
     items: list[KeyValue]
     revision: int

@@ -1,0 +1,199 @@
+"""`EtcdStore`: the `Store` in etcd 3.4 and later.
+
+Writes go through group commit (`etcd_commit`), revisions are etcd's with a place of their own for each write
+(`etcd_revisions`). Keys that expire share leases by the moment they were written, because a lease costs etcd far more
+than a key. etcd may be killed and come back at any time: reads and writes wait for it up to a bound, watches go on
+from where they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from aetcd import rpc
+from sampan_api.clock import Clock, RealClock
+
+from sampan_master.storage.etcd_commit import PATIENCE, GroupCommit, key_value
+from sampan_master.storage.etcd_link import BACKOFF_FIRST, BACKOFF_LAST, EtcdLink, passing, translated
+from sampan_master.storage.etcd_revisions import Places, main_of, unmark, watch_start, whole
+from sampan_master.storage.keys import prefix_end
+from sampan_master.storage.store import (
+    Compacted,
+    KeyExists,
+    KeyValue,
+    Page,
+    RevisionMismatch,
+    StoreEvent,
+    StoreUnavailable,
+    ValueTooLarge,
+    WatchBatch,
+)
+
+log = logging.getLogger(__name__)
+
+READ_PATIENCE = 5.0
+BUCKETS_PER_TTL = 20
+BUCKET_KEYS = 900
+"""All keys of a lease go in one etcd revision, which has places for fewer than 1000."""
+
+
+class EtcdStore:
+    def __init__(self, endpoints: str, clock: Clock | None = None, *, patience: float = PATIENCE) -> None:
+        self._link = EtcdLink(endpoints)
+        self._writes = GroupCommit(self._link, patience)
+        self._leases = _LeaseBuckets(self._link, clock or RealClock())
+
+    async def get(self, key: str) -> KeyValue | None:
+        answer = await self._link.call(self._link.kv.Range, rpc.RangeRequest(key=key.encode()), READ_PATIENCE)
+        return key_value(answer.kvs[0]) if answer.kvs else None
+
+    async def range(self, prefix: str, *, start: str = "", limit: int = 0, revision: int = 0) -> Page:
+        request = rpc.RangeRequest(
+            key=max(prefix, start).encode(),
+            range_end=prefix_end(prefix).encode(),
+            limit=limit,
+            revision=main_of(revision),
+        )
+        while True:
+            try:
+                answer = await self._link.call(self._link.kv.Range, request, READ_PATIENCE)
+                break
+            except ValueTooLarge:
+                # Objects near the size limit: fewer of them fit into one answer.
+                if request.limit == 1:
+                    raise
+                request.limit = max((request.limit or 1024) // 4, 1)
+        at = (revision and main_of(revision)) or answer.header.revision
+        return Page([key_value(found) for found in answer.kvs], whole(at), answer.more, answer.count)
+
+    async def revision(self) -> int:
+        # A linearizable read; the key does not matter.
+        request = rpc.RangeRequest(key=b"/registry/", count_only=True)
+        answer = await self._link.call(self._link.kv.Range, request, READ_PATIENCE)
+        return whole(answer.header.revision)
+
+    async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
+        try:
+            return await self._write(key, value, expected=0, ttl=ttl)
+        except RevisionMismatch as there:
+            raise KeyExists(key) from there
+
+    async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
+        return await self._write(key, value, expected=main_of(expected), ttl=ttl)
+
+    async def delete(self, key: str, *, expected: int) -> int:
+        return await self._writes.write(key, None, expected=main_of(expected))
+
+    async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[WatchBatch]:
+        backoff = BACKOFF_FIRST
+        while True:
+            try:
+                async with aclosing(self._watch_once(prefix, after)) as batches:
+                    async for batch in batches:
+                        backoff = BACKOFF_FIRST
+                        after = batch.revision
+                        yield batch
+            except grpc.aio.AioRpcError as error:
+                if not passing(error):
+                    raise translated(error) from error
+                log.warning("etcd: the watch ended (%s) and is opened again after %d", error.details(), after)
+            await asyncio.sleep(backoff)
+            backoff = min(backoff * 2, BACKOFF_LAST)
+
+    async def compact(self, revision: int) -> None:
+        request = rpc.CompactionRequest(revision=main_of(revision))
+        await self._link.call(self._link.kv.Compact, request, READ_PATIENCE)
+
+    async def close(self) -> None:
+        await self._writes.close()
+        await self._link.close()
+
+    async def _write(self, key: str, value: bytes, *, expected: int, ttl: int) -> int:
+        if ttl <= 0:
+            return await self._writes.write(key, value, expected=expected)
+        try:
+            return await self._writes.write(key, value, expected=expected, lease=await self._leases.lease(ttl))
+        except StoreUnavailable:
+            # The lease may be what etcd does not know (any more); the next write asks for another.
+            self._leases.forget(ttl)
+            raise
+
+    async def _watch_once(self, prefix: str, after: int) -> AsyncGenerator[WatchBatch]:
+        create = rpc.WatchCreateRequest(
+            key=prefix.encode(),
+            range_end=prefix_end(prefix).encode(),
+            start_revision=watch_start(after),
+            # A catch-up may be larger than a message may be; etcd then cuts it into several.
+            fragment=True,
+        )
+        call = self._link.watches.Watch(wait_for_ready=True)
+        places = Places()
+        try:
+            await call.write(rpc.WatchRequest(create_request=create))
+            async for answer in call:
+                if answer.canceled:
+                    _raise_cancelled(answer)
+                events = [event for event in _events(answer, places) if event.revision > after]
+                if events:
+                    last = events[-1].revision
+                    after = last if answer.fragment else whole(main_of(last))
+                    yield WatchBatch(events, after)
+        finally:
+            call.cancel()
+
+
+def _events(answer: Any, places: Places) -> list[StoreEvent]:
+    events = []
+    for event in answer.events:
+        key, main = event.kv.key.decode(), event.kv.mod_revision
+        if event.type == rpc.Event.DELETE:
+            events.append(StoreEvent(key, None, places.delete(main)))
+        else:
+            value, place = unmark(event.kv.value)
+            events.append(StoreEvent(key, value, places.put(main, place)))
+    return events
+
+
+def _raise_cancelled(answer: Any) -> None:
+    if answer.compact_revision:
+        raise Compacted(whole(answer.compact_revision))
+    raise StoreUnavailable(f"etcd cancelled the watch: {answer.cancel_reason}")
+
+
+class _LeaseBuckets:
+    """One lease for all keys of the same `ttl` written within a twentieth of it. A key lives for its ttl and up to a
+    twentieth longer."""
+
+    def __init__(self, link: EtcdLink, clock: Clock) -> None:
+        self._link = link
+        self._clock = clock
+        self._buckets: dict[int, tuple[float, asyncio.Task[int]]] = {}
+        self._used: dict[int, int] = {}
+
+    async def lease(self, ttl: int) -> int:
+        now = self._clock.monotonic()
+        width = max(ttl / BUCKETS_PER_TTL, 1.0)
+        until, grant = self._buckets.get(ttl, (0.0, None))
+        if grant is None or now >= until or self._used[ttl] >= BUCKET_KEYS or _failed(grant):
+            grant = asyncio.create_task(self._grant(ttl + int(width) + 1), name="etcd lease")
+            self._buckets[ttl] = (now + width, grant)
+            self._used[ttl] = 0
+        self._used[ttl] += 1
+        return await asyncio.shield(grant)
+
+    def forget(self, ttl: int) -> None:
+        self._buckets.pop(ttl, None)
+
+    async def _grant(self, seconds: int) -> int:
+        request = rpc.LeaseGrantRequest(TTL=seconds)
+        answer = await self._link.call(self._link.leases.LeaseGrant, request, PATIENCE)
+        return int(answer.ID)
+
+
+def _failed(grant: asyncio.Task[int]) -> bool:
+    return grant.done() and (grant.cancelled() or grant.exception() is not None)

@@ -1,0 +1,101 @@
+"""An etcd of the tests' own: random ports, a temporary directory, ended by its pid."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sampan_master.storage.etcd import EtcdStore
+from sampan_master.storage.memory import MemoryStore
+
+ETCD = shutil.which("etcd") or "/usr/bin/etcd"
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class EtcdServer:
+    def __init__(self, directory) -> None:
+        self.directory = directory
+        self.client_port, self.peer_port = free_port(), free_port()
+        self.endpoint = f"http://127.0.0.1:{self.client_port}"
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        client, peer = self.endpoint, f"http://127.0.0.1:{self.peer_port}"
+        options = ["--data-dir", str(self.directory), "--name", "test", "--logger", "zap", "--log-level", "error"]
+        options += ["--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer]
+        options += ["--initial-advertise-peer-urls", peer, "--initial-cluster", f"test={peer}"]
+        self.process = subprocess.Popen([ETCD, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.client_port), 0.2).close()
+                return
+            except OSError:
+                assert self.process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def pause(self) -> None:
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self.process.pid, signal.SIGCONT)
+
+
+@pytest.fixture(scope="session")
+def shared_etcd(tmp_path_factory):
+    server = EtcdServer(tmp_path_factory.mktemp("etcd"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def own_etcd(tmp_path):
+    server = EtcdServer(tmp_path / "etcd")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(params=["memory", pytest.param("etcd", marks=pytest.mark.etcd)])
+async def store(request):
+    if request.param == "memory":
+        made = MemoryStore()
+    else:
+        made = EtcdStore(request.getfixturevalue("shared_etcd").endpoint)
+        for item in (await made.range("/")).items:
+            await made.delete(item.key, expected=item.mod_revision)
+    yield made
+    await made.close()
+
+
+async def _eventually(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        holds = condition()
+        if asyncio.iscoroutine(holds):
+            holds = await holds
+        if holds:
+            return
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def eventually():
+    return _eventually
