@@ -1,0 +1,197 @@
+"""The composition: which parts the master has, in which order they start, and what it leaves in its data directory.
+
+Store → cache → API server → node link → scheduler and controllers; each needs only those before it. The scheduler and
+the controllers are restarted when they fail, with back-off; the process and all else go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gc
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+import yaml
+from sampan_api.client import UserInfo
+from sampan_api.clock import Clock
+from sampan_api.meta import Object
+
+from sampan_master import controllers, scheduler
+from sampan_master.apiserver.server import ApiServer, ApiServerConfig
+from sampan_master.nodelink import NodeLink, NodeLinkSettings
+from sampan_master.pki import ADMIN_GROUP, ADMIN_NAME, Authority, kubeconfig, write_private
+from sampan_master.settings import Address, Settings
+from sampan_master.storage import Cache, Storage, Store
+from sampan_master.storage.compaction import compact_periodically
+from sampan_master.storage.etcd import EtcdStore
+from sampan_master.storage.memory import MemoryStore
+
+log = logging.getLogger(__name__)
+
+BACKOFF_FIRST, BACKOFF_LAST = 1.0, 30.0
+HEALTHY_SECONDS = 60.0
+IN_CLUSTER_NAMES = (
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Master:
+    """A running master: its parts, and where it can be reached (ports may have been chosen by the kernel)."""
+
+    storage: Storage
+    api: ApiServer
+    node_link: NodeLink
+    authority: Authority
+    api_addresses: tuple[Address, ...]
+
+
+@asynccontextmanager
+async def running(settings: Settings, clock: Clock) -> AsyncIterator[Master]:
+    """Everything up and serving inside the block, and down again after it, in the opposite order."""
+    authority = Authority.load_or_create(settings.data_dir / "pki", clock)
+    async with AsyncExitStack() as stack:
+        store: Store = EtcdStore(settings.etcd, clock) if settings.etcd else MemoryStore(clock)
+        stack.push_async_callback(store.close)
+        cache = Cache(store, clock, indexes={"pods": _node_of})
+        stack.push_async_callback(cache.stop)
+        await cache.start()
+        storage = Storage(store, cache)
+        api = ApiServer(storage, _api_config(settings, authority), clock)
+        await api.start()
+        stack.push_async_callback(api.stop)
+        node_link = NodeLink(
+            api.client(UserInfo("system:sampan:node-link", [ADMIN_GROUP])),
+            clock,
+            authority,
+            _link_settings(settings, authority),
+        )
+        await node_link.start()
+        stack.push_async_callback(node_link.stop)
+        api.use_streams(node_link)
+        addresses = tuple(Address(*address[:2]) for address in api.addresses) or settings.listen
+        write_access_files(settings, authority, addresses, node_link)
+        background = _background(settings, authority, store, api, clock)
+        tasks = [asyncio.create_task(keep_running(name, part, clock), name=name) for name, part in background.items()]
+        stack.push_async_callback(_cancel, tasks)
+        gc.collect()
+        # What is alive now stays; the collector need not look at it again.
+        gc.freeze()
+        yield Master(storage, api, node_link, authority, addresses)
+
+
+async def keep_running(name: str, part: Callable[[], Coroutine[Any, Any, None]], clock: Clock) -> None:
+    """Starts `part` again whenever it ends or fails, at first after a second, then less and less often."""
+    backoff = BACKOFF_FIRST
+    while True:
+        started = clock.monotonic()
+        try:
+            await part()
+            log.error("%s ended; it is started again in %.0f s", name, backoff)
+        except Exception:
+            log.exception("%s failed; it is started again in %.0f s", name, backoff)
+        if clock.monotonic() - started > HEALTHY_SECONDS:
+            backoff = BACKOFF_FIRST
+        await clock.sleep(backoff)
+        backoff = min(backoff * 2, BACKOFF_LAST)
+
+
+def write_access_files(
+    settings: Settings, authority: Authority, addresses: tuple[Address, ...], node_link: NodeLink
+) -> None:
+    """admin.kubeconfig for people, join.json for agents."""
+    admin = authority.client_pair("admin", ADMIN_NAME, [ADMIN_GROUP])
+    first = addresses[0]
+    server = first._replace(host="127.0.0.1") if first.unspecified else first
+    config = kubeconfig(settings.cluster, f"https://{server}", authority.ca_pem, admin)
+    write_private(settings.data_dir / "admin.kubeconfig", config)
+    join = {
+        "server": str(_dialled(settings, settings.join_listen, node_link.join_port)),
+        "node_server": str(_dialled(settings, settings.node_listen, node_link.node_port)),
+        "token": authority.join_token(),
+        "ca": authority.ca_pem.decode(),
+    }
+    write_private(settings.data_dir / "join.json", json.dumps(join, indent=2).encode() + b"\n")
+
+
+def _background(
+    settings: Settings, authority: Authority, store: Store, api: ApiServer, clock: Clock
+) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    scheduling = api.client(UserInfo("system:kube-scheduler", [ADMIN_GROUP, "system:authenticated"]))
+    controlling = api.client(UserInfo("system:kube-controller-manager", [ADMIN_GROUP, "system:authenticated"]))
+    scheduler_config = _scheduler_config(settings)
+    controllers_config = controllers.ControllersConfig(
+        node_monitor_period_seconds=settings.node_monitor_period_seconds,
+        node_monitor_grace_seconds=settings.node_monitor_grace_seconds,
+        root_ca_pem=authority.ca_pem.decode(),
+    )
+    return {
+        "scheduler": lambda: scheduler.run(scheduling, clock, scheduler_config),
+        "controllers": lambda: controllers.run(controlling, clock, controllers_config),
+        "compaction": lambda: compact_periodically(store, clock),
+    }
+
+
+def _api_config(settings: Settings, authority: Authority) -> ApiServerConfig:
+    pair = authority.server_pair("apiserver", _names(settings, *settings.listen, *IN_CLUSTER_NAMES))
+    return ApiServerConfig(
+        listen=tuple((address.host, address.port) for address in settings.listen),
+        certificate=pair.cert_pem,
+        key=pair.key_pem,
+        client_ca=authority.ca_pem,
+        default_toleration_seconds=settings.default_toleration_seconds,
+        event_ttl_seconds=settings.event_ttl_seconds,
+    )
+
+
+def _link_settings(settings: Settings, authority: Authority) -> NodeLinkSettings:
+    return NodeLinkSettings(
+        node_listen=str(settings.node_listen),
+        join_listen=str(settings.join_listen),
+        server_names=_names(settings, settings.node_listen, settings.join_listen),
+        join_token=authority.join_token(),
+        cluster_cidr=settings.cluster_cidr,
+        heartbeat_seconds=settings.node_heartbeat_seconds,
+        session_grace_seconds=settings.node_monitor_grace_seconds,
+    )
+
+
+def _scheduler_config(settings: Settings) -> scheduler.SchedulerConfig:
+    if settings.scheduler_config is None:
+        return scheduler.SchedulerConfig()
+    return scheduler.SchedulerConfig(**(yaml.safe_load(settings.scheduler_config.read_text()) or {}))
+
+
+def _names(settings: Settings, *more: Address | str) -> tuple[str, ...]:
+    """What a server certificate is valid for."""
+    hosts = [host for entry in more for host in ([entry] if isinstance(entry, str) else _dialable(entry))]
+    names = [settings.advertise.host, "127.0.0.1", "localhost", socket.gethostname(), *hosts, *settings.sans]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _dialable(address: Address) -> list[str]:
+    return [] if address.unspecified else [address.host]
+
+
+def _dialled(settings: Settings, address: Address, port: int) -> Address:
+    return Address(settings.advertise.host if address.unspecified else address.host, port or address.port)
+
+
+def _node_of(pod: Object) -> str:
+    return str((pod.get("spec") or {}).get("nodeName") or "")
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task
