@@ -65,13 +65,6 @@ class Model(pydantic.BaseModel):
     """"atomic" where server-side apply owns the struct as one value."""
 
 
-class TypedModel(Model):
-    """A message that says its own kind. In protobuf both fields live in the envelope, hence number 0."""
-
-    API_VERSION: ClassVar[str] = ""
-    KIND: ClassVar[str] = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """What `field` was told. As pydantic's `json_schema_extra` it adds the `x-kubernetes-*` keys to JSON schemas."""
@@ -140,7 +133,18 @@ def field(
         default,
         go,
     )
-    return pydantic.Field(default=... if required else None, description=doc, json_schema_extra=declared)
+    return pydantic.Field(
+        default=... if required else None, alias=json or None, description=doc, json_schema_extra=declared
+    )
+
+
+class TypedModel(Model):
+    """A message that says its own kind. In protobuf both fields live in the envelope, hence number 0."""
+
+    API_VERSION: ClassVar[str] = ""
+
+    kind: str | None = field(0, "Kind of the object.")
+    apiVersion: str | None = field(0, "Version of the API, with its group, that the object is written in.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +212,7 @@ def _field(model: type[Model], name: str, info: FieldInfo) -> Field:
         enum=declared.enum,
         default=declared.default,
         go=declared.go or shape + go_element,
-        go_element=declared.go if declared.go and not container else go_element,
+        go_element=_go_element(declared.go, container) or go_element,
         doc=info.description or "",
     )
 
@@ -228,6 +232,11 @@ _GO = {
     Kind.STRINGS: "v1.ExtraValue",
     Kind.MESSAGE: "",
 }
+
+
+def _go_element(go: str, container: str) -> str:
+    """`v1.Capability` of a declared `[]v1.Capability`; a named map type says nothing of its elements."""
+    return "" if container == "map" else go.removeprefix("[]")
 
 
 def _owner(model: type[Model], name: str) -> type[Model]:

@@ -4,8 +4,6 @@ Inside the planks an object is its decoded JSON (`Object`), treated as immutable
 along the changed path (`with_path`). These functions are the typed view of `metadata`.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple, TypeAlias
 
 Object: TypeAlias = dict[str, Any]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sampan_api.decoding import Decoded, decode_json
 from sampan_api.documents import DecodeError, decode_yaml, decode_yaml_documents, load_json
 from sampan_api.fields import Field, Kind, Model, TypedModel, fields
-from sampan_api.scheme import UnknownKind, api_versions, model_for
+from sampan_api.scheme import UnknownKind, kinds, model_for
 
 __all__ = [
     "DecodeError",
@@ -19,11 +19,11 @@ __all__ = [
     "Model",
     "TypedModel",
     "UnknownKind",
-    "api_versions",
     "decode_json",
     "decode_yaml",
     "decode_yaml_documents",
     "fields",
+    "kinds",
     "load_json",
     "model_for",
 ]

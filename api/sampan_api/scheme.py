@@ -1,4 +1,4 @@
-"""Which class stands for which apiVersion and kind; a group's module is imported when one of its kinds is asked for."""
+"""Which class stands for which apiVersion and kind; a kind's module is imported when it is first asked for."""
 
 from __future__ import annotations
 
@@ -9,41 +9,64 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sampan_api.fields import Model
 
-_MODULES = {
-    "v1": "core_v1",
-    "apps/v1": "apps_v1",
-    "authentication.k8s.io/v1": "authentication_v1",
-    "authorization.k8s.io/v1": "authorization_v1",
-    "autoscaling/v1": "autoscaling_v1",
-    "coordination.k8s.io/v1": "coordination_v1",
-    "events.k8s.io/v1": "events_v1",
-    "meta.k8s.io/v1": "meta_v1",
-    "policy/v1": "policy_v1",
-    "scheduling.k8s.io/v1": "scheduling_v1",
+_HOMES = {
+    "v1": {
+        "Binding": "core_v1.binding",
+        "ConfigMap": "core_v1.configuration",
+        "Event": "core_v1.event",
+        "Namespace": "core_v1.namespace",
+        "Node": "core_v1.node",
+        "Pod": "core_v1.pod",
+        "PodTemplateSpec": "core_v1.pod",
+        "Secret": "core_v1.configuration",
+        "ServiceAccount": "core_v1.configuration",
+    },
+    "apps/v1": {"ReplicaSet": "apps_v1"},
+    "authentication.k8s.io/v1": {
+        "SelfSubjectReview": "authentication_v1",
+        "TokenRequest": "authentication_v1",
+        "TokenReview": "authentication_v1",
+    },
+    "authorization.k8s.io/v1": {
+        "LocalSubjectAccessReview": "authorization_v1",
+        "SelfSubjectAccessReview": "authorization_v1",
+        "SelfSubjectRulesReview": "authorization_v1",
+        "SubjectAccessReview": "authorization_v1",
+    },
+    "autoscaling/v1": {"Scale": "autoscaling_v1"},
+    "coordination.k8s.io/v1": {"Lease": "coordination_v1"},
+    "events.k8s.io/v1": {"Event": "events_v1"},
+    "meta.k8s.io/v1": {
+        "DeleteOptions": "meta_v1",
+        "LabelSelector": "meta_v1",
+        "ListMeta": "meta_v1",
+        "ObjectMeta": "meta_v1",
+        "PartialObjectMetadata": "meta_v1",
+        "Status": "meta_v1",
+        "Table": "tables",
+    },
+    "policy/v1": {"Eviction": "policy_v1"},
+    "scheduling.k8s.io/v1": {"PriorityClass": "scheduling_v1"},
 }
 
-_META_KINDS = frozenset({"DeleteOptions", "Status", "CreateOptions", "UpdateOptions", "PatchOptions"})
-"""Kinds that every group/version accepts under its own name."""
+_EVERYWHERE = frozenset({"DeleteOptions", "Status"})
+"""Kinds that clients send under whatever group and version they are talking to."""
 
 
 class UnknownKind(LookupError):
     """No built-in class has this apiVersion and kind."""
 
 
-def api_versions() -> tuple[str, ...]:
-    """Every apiVersion that has built-in classes."""
-    return tuple(_MODULES)
+def kinds() -> dict[str, tuple[str, ...]]:
+    """Every apiVersion that has built-in classes, with its kinds."""
+    return {api_version: tuple(homes) for api_version, homes in _HOMES.items()}
 
 
 @cache
 def model_for(api_version: str, kind: str) -> type[Model]:
     """The class of a kind. Raises UnknownKind."""
-    if kind in _META_KINDS:
-        api_version = "meta.k8s.io/v1"
-    if api_version not in _MODULES:
+    home = _HOMES.get("meta.k8s.io/v1" if kind in _EVERYWHERE else api_version, {})
+    if kind not in home:
         raise UnknownKind(f'no kind "{kind}" is registered for version "{api_version}"')
-    module = import_module(f"sampan_api.models.{_MODULES[api_version]}")
-    model: type[Model] | None = module.KINDS.get(kind)
-    if model is None:
-        raise UnknownKind(f'no kind "{kind}" is registered for version "{api_version}"')
+    model: type[Model] = getattr(import_module(f"sampan_api.models.{home[kind]}"), kind)
     return model
