@@ -1,6 +1,6 @@
 """Throughput of the scheduler's core: choose and assume, without API and store.
 
-    python bench/scheduler_core.py [--nodes 5000] [--pods 10000] [--signatures 1]
+python bench/scheduler_core.py [--nodes 5000] [--pods 10000] [--signatures 1]
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import platform
 import time
 
 import numpy as np
-
 from sampan_api.meta import Object
 from sampan_master.scheduler.cluster import Cluster
 from sampan_master.scheduler.config import SchedulerConfig

@@ -1,12 +1,36 @@
 from __future__ import annotations
 
+import asyncio
+
 from sampan_api.client import Client
 from sampan_api.clock import Clock
 
 from sampan_master.controllers.config import ControllersConfig
+from sampan_master.controllers.garbage_controller import GarbageController
+from sampan_master.controllers.informers import Informers
+from sampan_master.controllers.namespace_content import NamespaceContentController
+from sampan_master.controllers.namespace_controller import NamespaceController
+from sampan_master.controllers.node_controller import NodeController
+from sampan_master.controllers.pod_gc import PodCollector
+from sampan_master.controllers.replicaset_controller import ReplicaSetController
+from sampan_master.controllers.taint_eviction import TaintEvictionController
 
 
 async def run(client: Client, clock: Clock, config: ControllersConfig) -> None:
-    """Runs every controller until cancelled."""
-    while True:
-        await clock.sleep(3600)
+    """Runs every controller until cancelled. None of them acts before all caches have been filled once."""
+    informers = Informers(client, clock)
+    controllers = (
+        ReplicaSetController(client, clock, informers, config.workers),
+        NamespaceContentController(client, clock, informers, config.root_ca_pem),
+        NamespaceController(client, clock, informers),
+        GarbageController(client, clock, informers, config.workers),
+        NodeController(client, clock, informers, config),
+        TaintEvictionController(client, clock, informers),
+        PodCollector(client, clock, informers, config),
+    )
+    async with asyncio.TaskGroup() as tasks:
+        for informer in informers.all:
+            tasks.create_task(informer.run())
+        await informers.synced()
+        for controller in controllers:
+            tasks.create_task(controller.run())

@@ -1,0 +1,78 @@
+"""The informers all controllers share, and the indexes they agree on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from sampan_api import meta
+from sampan_api.client import (
+    CONFIGMAPS,
+    LEASES,
+    NAMESPACES,
+    NODES,
+    PODS,
+    REPLICASETS,
+    SECRETS,
+    SERVICEACCOUNTS,
+    Client,
+    Resource,
+)
+from sampan_api.clock import Clock
+from sampan_api.informer import Informer
+from sampan_api.meta import Object
+
+WATCHED: tuple[Resource, ...] = (
+    NAMESPACES,
+    NODES,
+    PODS,
+    REPLICASETS,
+    CONFIGMAPS,
+    SECRETS,
+    SERVICEACCOUNTS,
+    LEASES,
+)
+
+
+class Informers:
+    def __init__(self, client: Client, clock: Clock, resources: Iterable[Resource] = WATCHED) -> None:
+        self._by_resource = {resource: Informer(client, resource, clock) for resource in resources}
+        for informer in self._by_resource.values():
+            informer.add_index("owner", _owner_uids)
+            informer.add_index("namespace", _namespace)
+        self.pods.add_index("node", _node)
+        self.pods.add_index("uncontrolled", _namespace_if_uncontrolled)
+
+    def __getitem__(self, resource: Resource) -> Informer:
+        return self._by_resource[resource]
+
+    @property
+    def all(self) -> list[Informer]:
+        return list(self._by_resource.values())
+
+    @property
+    def pods(self) -> Informer:
+        return self._by_resource[PODS]
+
+    @property
+    def nodes(self) -> Informer:
+        return self._by_resource[NODES]
+
+    async def synced(self) -> None:
+        await asyncio.gather(*(informer.synced() for informer in self.all))
+
+
+def _owner_uids(obj: Object) -> list[str]:
+    return [reference["uid"] for reference in meta.owner_references(obj)]
+
+
+def _namespace(obj: Object) -> list[str]:
+    return [meta.namespace(obj)]
+
+
+def _node(pod: Object) -> list[str]:
+    return [pod["spec"].get("nodeName") or ""]
+
+
+def _namespace_if_uncontrolled(pod: Object) -> list[str]:
+    return [meta.namespace(pod)] if meta.controller_of(pod) is None else []

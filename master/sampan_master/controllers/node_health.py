@@ -1,0 +1,114 @@
+"""Node life cycle, the decisions: is a node heard of, what do its conditions and taints say.
+
+A node is heard of when its Lease is renewed or its status heartbeat moves; only the moment at which *we* saw that
+counts, on our monotonic clock, so clocks that disagree do no harm and a restarted master gives everybody a full grace.
+
+    Ready False    → not-ready:NoSchedule,   later not-ready:NoExecute
+    Ready Unknown  → unreachable:NoSchedule, later unreachable:NoExecute   (silent beyond the grace)
+    pressures, cordon → their own NoSchedule taints
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sampan_api import meta
+from sampan_api.clock import rfc3339
+from sampan_api.meta import Object
+
+NOT_READY = "node.kubernetes.io/not-ready"
+UNREACHABLE = "node.kubernetes.io/unreachable"
+_CORDON = "node.kubernetes.io/unschedulable"
+_HEARTBEAT_CONDITIONS = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
+_PRESSURES = {
+    "MemoryPressure": "node.kubernetes.io/memory-pressure",
+    "DiskPressure": "node.kubernetes.io/disk-pressure",
+    "PIDPressure": "node.kubernetes.io/pid-pressure",
+    "NetworkUnavailable": "node.kubernetes.io/network-unavailable",
+}
+_OURS_NO_SCHEDULE = {NOT_READY, UNREACHABLE, _CORDON, *_PRESSURES.values()}
+_OURS_NO_EXECUTE = {NOT_READY, UNREACHABLE}
+
+
+@dataclass(slots=True)
+class Observation:
+    """When a node was last heard of (monotonic), and by what sign."""
+
+    sign: tuple[str, str]
+    heard_at: float
+
+
+def sign_of_life(node: Object, lease: Object | None) -> tuple[str, str]:
+    renewed = ((lease or {}).get("spec") or {}).get("renewTime") or ""
+    return renewed, (meta.condition(node, "Ready") or {}).get("lastHeartbeatTime") or ""
+
+
+def ready_status(node: Object) -> str:
+    return (meta.condition(node, "Ready") or {}).get("status") or "Unknown"
+
+
+def silent_conditions(node: Object, now: float) -> list[dict[str, Any]] | None:
+    """The conditions of a node that went silent: the agent's own become Unknown. None when they are already."""
+    before = {c["type"]: c for c in (node.get("status") or {}).get("conditions") or []}
+    if all(before.get(kind, {}).get("status") == "Unknown" for kind in _HEARTBEAT_CONDITIONS):
+        return None
+    after = dict(before)
+    for kind in _HEARTBEAT_CONDITIONS:
+        old = before.get(kind)
+        if old is not None and old.get("status") == "Unknown":
+            continue
+        after[kind] = {
+            "type": kind,
+            "status": "Unknown",
+            "lastHeartbeatTime": old.get("lastHeartbeatTime") if old else node["metadata"].get("creationTimestamp"),
+            "lastTransitionTime": rfc3339(now),
+            "reason": "NodeStatusUnknown" if old else "NodeStatusNeverUpdated",
+            "message": "Kubelet stopped posting node status." if old else "Kubelet never posted node status.",
+        }
+    return list(after.values())
+
+
+def wanted_taints(node: Object, *, may_evict: bool, now: float) -> list[dict[str, Any]]:
+    """All taints the node should have. A new NoExecute taint is only set when `may_evict`; foreign taints stay."""
+    present = (node.get("spec") or {}).get("taints") or []
+    wanted = {(key, "NoSchedule") for key in _no_schedule(node)}
+    eviction = _eviction_key(node)
+    if eviction is not None and (may_evict or has_taint(node, eviction, "NoExecute")):
+        wanted.add((eviction, "NoExecute"))
+    kept = [t for t in present if not _is_ours(t) or (t["key"], t["effect"]) in wanted]
+    have = {(t["key"], t["effect"]) for t in kept}
+    added = [{"key": key, "effect": effect, "timeAdded": rfc3339(now)} for key, effect in sorted(wanted - have)]
+    return kept + added
+
+
+def without_eviction(taints: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`taints` less those by which we evict: when every zone is down, it is the master that is cut off."""
+    return [t for t in taints if not (t["effect"] == "NoExecute" and t["key"] in _OURS_NO_EXECUTE)]
+
+
+def wants_eviction(node: Object) -> bool:
+    """The node lacks the NoExecute taint that its Ready condition calls for."""
+    key = _eviction_key(node)
+    return key is not None and not has_taint(node, key, "NoExecute")
+
+
+def has_taint(node: Object, key: str, effect: str) -> bool:
+    return any(t["key"] == key and t["effect"] == effect for t in (node.get("spec") or {}).get("taints") or [])
+
+
+def _eviction_key(node: Object) -> str | None:
+    return {"False": NOT_READY, "Unknown": UNREACHABLE}.get(ready_status(node))
+
+
+def _no_schedule(node: Object) -> set[str]:
+    keys = {taint for kind, taint in _PRESSURES.items() if (meta.condition(node, kind) or {}).get("status") == "True"}
+    if (node.get("spec") or {}).get("unschedulable"):
+        keys.add(_CORDON)
+    eviction = _eviction_key(node)
+    return keys | {eviction} if eviction is not None else keys
+
+
+def _is_ours(taint: dict[str, Any]) -> bool:
+    owned = _OURS_NO_EXECUTE if taint["effect"] == "NoExecute" else _OURS_NO_SCHEDULE
+    return taint["effect"] in ("NoSchedule", "NoExecute") and taint["key"] in owned
