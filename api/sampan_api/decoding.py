@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from sampan_api import gotime, quantity
@@ -71,13 +71,13 @@ def _struct(model: type[Model], data: dict[str, Any], unknown: list[str]) -> Obj
             unknown[before:] = [joint + path for path in unknown[before:]]
         if result is not None:
             found[name] = result
-    return _as_printed(table.values(), found)
+    return as_printed(table, found)
 
 
-def _as_printed(table: Iterable[Field], found: Object) -> Object:
+def as_printed(table: Mapping[str, Field], found: Object) -> Object:
     """The fields in the server's order, with those it always prints and without zeros it never does."""
     result: Object = {}
-    for field in table:
+    for field in table.values():
         value = found.get(field.json)
         if value is None:
             if field.always and not field.container and not field.pointer:

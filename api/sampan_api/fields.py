@@ -179,11 +179,10 @@ class Field:
 @cache
 def fields(model: type[Model]) -> Mapping[str, Field]:
     """The table of a model: JSON name → Field, in the order in which the server prints them."""
-    table = {}
-    for name, info in model.model_fields.items():
-        entry = _field(model, name, info)
-        table[entry.json] = entry
-    return types.MappingProxyType(table)
+    entries = [_field(model, name, info) for name, info in model.model_fields.items()]
+    if model.EMBEDDED:  # Python puts what a base class declares first, Go has the embedded struct anywhere.
+        entries.sort(key=lambda entry: entry.embedded or entry.number)
+    return types.MappingProxyType({entry.json: entry for entry in entries})
 
 
 def _field(model: type[Model], name: str, info: FieldInfo) -> Field:
