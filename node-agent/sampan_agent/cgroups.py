@@ -33,7 +33,7 @@ class Cgroups:
     def __init__(self, mount: Path = MOUNT) -> None:
         self._v2 = (mount / "cgroup.controllers").exists()
         if self._v2:
-            self._roots = {c: mount for c in (mount / "cgroup.controllers").read_text().split()}
+            self._roots = dict.fromkeys((mount / "cgroup.controllers").read_text().split(), mount)
             self._all = [mount]
         else:
             self._roots = {c: mount / c for c in CONTROLLERS if (mount / c).is_dir()}

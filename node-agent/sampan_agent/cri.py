@@ -76,9 +76,7 @@ class Cri:
         self._ips.pop(sandbox_id, None)
 
     async def create_container(self, sandbox_id: str, config: Any, sandbox_config: Any) -> str:
-        request = cri.CreateContainerRequest(
-            pod_sandbox_id=sandbox_id, config=config, sandbox_config=sandbox_config
-        )
+        request = cri.CreateContainerRequest(pod_sandbox_id=sandbox_id, config=config, sandbox_config=sandbox_config)
         reply = await _call(self._runtime.CreateContainer, request, _START)
         return str(reply.container_id)
 
@@ -96,9 +94,7 @@ class Cri:
         self._finished.pop(container_id, None)
 
     async def reopen_log(self, container_id: str) -> None:
-        await _call(
-            self._runtime.ReopenContainerLog, cri.ReopenContainerLogRequest(container_id=container_id)
-        )
+        await _call(self._runtime.ReopenContainerLog, cri.ReopenContainerLogRequest(container_id=container_id))
 
     async def exec_sync(self, container_id: str, command: list[str], timeout: float) -> tuple[int, bytes]:
         """Exit code and output. Raises CriError with code DEADLINE_EXCEEDED when the command took too long."""

@@ -56,9 +56,7 @@ def sandbox_config(
     ports = [p for c in pod.containers for p in c.raw.get("ports") or []]
     sysctls = (pod.spec.get("securityContext") or {}).get("sysctls") or []
     return cri.PodSandboxConfig(
-        metadata=cri.PodSandboxMetadata(
-            name=pod.name, uid=pod.uid, namespace=pod.namespace, attempt=attempt
-        ),
+        metadata=cri.PodSandboxMetadata(name=pod.name, uid=pod.uid, namespace=pod.namespace, attempt=attempt),
         hostname=hostname(pod, node_name),
         log_directory=str(log_directory(logs, pod)),
         dns_config=cri.DNSConfig(servers=dns.servers, searches=dns.searches, options=dns.options),
@@ -118,9 +116,7 @@ def container_config(pod: Pod, container: Container, given: ContainerInputs) -> 
         tty=bool(raw.get("tty")),
         linux=cri.LinuxContainerConfig(
             resources=_resources(pod, container, given.node_memory),
-            security_context=container_security(
-                pod, container, given.image, seccomp_default=given.seccomp_default
-            ),
+            security_context=container_security(pod, container, given.image, seccomp_default=given.seccomp_default),
         ),
     )
 
@@ -132,9 +128,7 @@ def _annotations(pod: Pod, container: Container, given: ContainerInputs) -> dict
         ANNOTATION_MESSAGE_PATH: container.raw.get("terminationMessagePath") or "/dev/termination-log",
         ANNOTATION_MESSAGE_FILE: given.message_file,
         "io.kubernetes.container.restartCount": str(given.attempt),
-        "io.kubernetes.container.terminationMessagePolicy": (
-            container.raw.get("terminationMessagePolicy") or "File"
-        ),
+        "io.kubernetes.container.terminationMessagePolicy": (container.raw.get("terminationMessagePolicy") or "File"),
         "io.kubernetes.pod.terminationGracePeriod": str(DEFAULT_GRACE_SECONDS if grace is None else grace),
     }
     if ports := container.raw.get("ports"):

@@ -27,9 +27,7 @@ class _OpenHow(ctypes.Structure):
 def open_beneath(directory: int, path: str, flags: int) -> int:
     """openat2(2) that never leaves `directory`, not even through symlinks. Raises UnsafePath, OSError."""
     how = _OpenHow(flags | os.O_CLOEXEC, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
-    result = _libc.syscall(
-        SYS_openat2, directory, os.fsencode(path or "."), ctypes.byref(how), ctypes.sizeof(how)
-    )
+    result = _libc.syscall(SYS_openat2, directory, os.fsencode(path or "."), ctypes.byref(how), ctypes.sizeof(how))
     if result >= 0:
         return int(result)
     error = ctypes.get_errno()

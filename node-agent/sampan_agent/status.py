@@ -29,9 +29,7 @@ class Surroundings:
     """When this node took the pod on."""
 
 
-def pod_status(
-    pod: Pod, observed: Observed, memory: Memory, decision: Decision, here: Surroundings
-) -> dict[str, Any]:
+def pod_status(pod: Pod, observed: Observed, memory: Memory, decision: Decision, here: Surroundings) -> dict[str, Any]:
     mains = [_container_status(pod, c, observed, memory, decision, here) for c in pod.main_containers]
     inits = [_container_status(pod, c, observed, memory, decision, here) for c in pod.init_containers]
     phase = _phase(pod, observed, memory, decision, inits)
@@ -63,9 +61,7 @@ def pod_ips(pod: Pod, observed: Observed, host_ip: str) -> tuple[str, ...]:
     return sandbox.ips if sandbox else ()
 
 
-def _phase(
-    pod: Pod, observed: Observed, memory: Memory, decision: Decision, inits: list[dict[str, Any]]
-) -> str:
+def _phase(pod: Pod, observed: Observed, memory: Memory, decision: Decision, inits: list[dict[str, Any]]) -> str:
     if pod.ended:
         return str(pod.status["phase"])
     if memory.deadline_exceeded:
@@ -218,8 +214,9 @@ def _conditions(
     failing = [g for g in gates if held.get(g) != "True"]
     ready = containers
     if containers[0] == "True" and failing:
-        message = "; ".join(f'the status of pod readiness gate "{g}" is not "True", but {held.get(g, "False")}'
-                            for g in failing)
+        message = "; ".join(
+            f'the status of pod readiness gate "{g}" is not "True", but {held.get(g, "False")}' for g in failing
+        )
         ready = ("False", "ReadinessGatesNotReady", message)
     up = bool(observed.sandbox and observed.sandbox.ready)
     return [
@@ -231,9 +228,7 @@ def _conditions(
     ]
 
 
-def _verdict(
-    failing: list[str], over: tuple[str, str], reason: str, prefix: str
-) -> tuple[str, str, str]:
+def _verdict(failing: list[str], over: tuple[str, str], reason: str, prefix: str) -> tuple[str, str, str]:
     if over[0]:
         return "False", *over
     if failing:

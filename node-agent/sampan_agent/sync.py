@@ -110,9 +110,7 @@ def _past_deadline(pod: Pod, decision: Decision, now: float) -> bool:
     return now >= end
 
 
-def _without_sandbox(
-    pod: Pod, observed: Observed, memory: Memory, decision: Decision, now: float
-) -> Decision:
+def _without_sandbox(pod: Pod, observed: Observed, memory: Memory, decision: Decision, now: float) -> Decision:
     old = observed.sandbox
     if old is not None and _all_over(pod, observed):
         decision.initialized = True
@@ -151,9 +149,7 @@ def _restarts(pod: Pod, container: Container, end: ObservedContainer) -> bool:
 def _sync_containers(pod: Pod, observed: Observed, memory: Memory, decision: Decision, now: float) -> None:
     assert observed.sandbox is not None
     current = {c.id for c in observed.containers if c.sandbox_id == observed.sandbox.id}
-    begun = any(
-        (latest := observed.latest(c.name)) and latest.id in current for c in pod.main_containers
-    )
+    begun = any((latest := observed.latest(c.name)) and latest.id in current for c in pod.main_containers)
     passed = True
     for container in pod.init_containers:
         if not passed and not begun:
@@ -248,9 +244,7 @@ def _start(
         backoff = memory.backoffs.get(container.name)
         wait = crash_wait(backoff, after.attempt, ran, after.finished_at, now)
         if wait > 0:
-            decision.crash_looping[container.name] = (
-                backoff.delay if backoff else wait + now - after.finished_at
-            )
+            decision.crash_looping[container.name] = backoff.delay if backoff else wait + now - after.finished_at
             decision.wake(now + wait)
             return
     attempt = 0 if after is None else after.attempt + 1
