@@ -29,11 +29,15 @@ _REMEMBERED = 2048
 
 @dataclass(slots=True)
 class _PlacementCache:
-    """What follows from Node objects alone; shared by signatures that differ only in requests."""
+    """What follows from Node objects alone; shared by signatures that differ only in requests.
+
+    `flat` names the raw scores that are zero on every row, which is the usual case and costs nothing.
+    """
 
     position: int = -1
     mask: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
     raw: dict[str, Ints] = field(default_factory=dict)
+    flat: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -56,9 +60,11 @@ class Engine:
 
     def choose(self, pod: Signature) -> int | None:
         """The row of the best node, or None when no node can take the pod."""
-        totals = self.totals(pod)
-        if not totals.size:
+        value = self._value(pod)
+        if not value.size:
             return None
+        shared = self._shared(pod, value)
+        totals = value if isinstance(shared, int) else np.where(value == INFEASIBLE, INFEASIBLE, value + shared)
         best = totals.max()
         if best == INFEASIBLE:
             return None
@@ -69,14 +75,24 @@ class Engine:
         return bool((self._value(pod) != INFEASIBLE).any())
 
     def totals(self, pod: Signature) -> Ints:
-        """Final score of every row, INFEASIBLE where it cannot run. The caller must not write to it."""
+        """Final score of every row, INFEASIBLE where it cannot run."""
         value = self._value(pod)
-        total = value
+        return np.where(value == INFEASIBLE, INFEASIBLE, value + self._shared(pod, value))
+
+    def _shared(self, pod: Signature, value: Ints) -> Ints | int:
+        """The weighted sum of the normalised scores; a number when it is the same everywhere."""
+        placement = self._placements[pod.placement]
+        total: Ints | int = 0
         for score in self._shared_scores:
-            raw = self._placements[pod.placement].raw.get(score.name)
-            if raw is not None:
-                total = total + self._weights[score.name] * _normalised(score, raw, value != INFEASIBLE)
-        return total if total is value else np.where(value == INFEASIBLE, INFEASIBLE, total)
+            raw = placement.raw.get(score.name)
+            if raw is None:
+                continue
+            if score.name in placement.flat:
+                part: Ints | int = _normalised(score, 0, 0)
+            else:
+                part = _normalised(score, raw, int(raw[value != INFEASIBLE].max(initial=0)))
+            total = total + self._weights[score.name] * part
+        return total
 
     def _value(self, pod: Signature) -> Ints:
         placement = self._placement(pod)
@@ -110,6 +126,7 @@ class Engine:
             cache.mask[rows] = mask
             for name, values in raw.items():
                 cache.raw[name][rows] = values
+        cache.flat = frozenset(name for name, values in cache.raw.items() if not values.any())
         cache.position = position
         return cache
 
@@ -119,7 +136,7 @@ class Engine:
             return None
         if len(changed) == 1:
             return slice(changed[0], changed[0] + 1)
-        return np.unique(np.array(changed, np.int64))
+        return np.array(list(set(changed)), np.int64)
 
     def _evaluate(self, pod: Signature, placement: _PlacementCache, rows: Rows) -> Ints:
         mask = placement.mask[rows]
@@ -133,11 +150,8 @@ class Engine:
         return total
 
 
-def _normalised(score: Score, raw: Ints, feasible: Bools) -> Ints | int:
-    highest = int(raw[feasible].max(initial=0))
-    if highest == 0:
-        return MAX_SCORE if score.normalise is Normalise.REVERSED_SHARE else 0
-    share = raw * MAX_SCORE // highest
+def _normalised(score: Score, raw: Ints | int, highest: int) -> Ints | int:
+    share = raw * MAX_SCORE // highest if highest else 0
     return MAX_SCORE - share if score.normalise is Normalise.REVERSED_SHARE else share
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import orjson
 from sampan_api.meta import Object
 
 from sampan_master.scheduler.requests import pod_requests, pod_requests_for_scoring
@@ -65,8 +66,21 @@ class Signature(NamedTuple):
     scoring_requests: tuple[int, int]
 
 
+_REMEMBERED = 4096
+_known: dict[bytes, Signature] = {}
+
+
 def signature(pod: Object) -> Signature:
-    return Signature(placement(pod["spec"]), tuple(pod_requests(pod).items()), pod_requests_for_scoring(pod))
+    """Replicas of one template have equal specs, so the work is done for the first of them."""
+    spec = pod["spec"]
+    key = orjson.dumps(spec)
+    known = _known.get(key)
+    if known is None:
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        known = Signature(placement(spec), tuple(pod_requests(pod).items()), pod_requests_for_scoring(pod))
+        _known[key] = known
+    return known
 
 
 def placement(spec: Object) -> Placement:

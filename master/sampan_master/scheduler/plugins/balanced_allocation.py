@@ -6,6 +6,8 @@ Pods without requests are not scored, they would all flock to one node (kubernet
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from sampan_master.scheduler.columns import CPU, MEMORY, Ints, NodeColumns, Rows
@@ -16,13 +18,19 @@ _BALANCED = ("cpu", "memory")
 
 
 def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
-    cpu_capacity, memory_capacity = nodes.allocatable[CPU, rows], nodes.allocatable[MEMORY, rows]
-    wanted = dict(pod.requests)
-    cpu = (nodes.requested[CPU, rows] + wanted.get("cpu", 0)) / np.maximum(cpu_capacity, 1)
-    memory = (nodes.requested[MEMORY, rows] + wanted.get("memory", 0)) / np.maximum(memory_capacity, 1)
-    deviation = np.abs((np.minimum(cpu, 1.0) - np.minimum(memory, 1.0)) / 2)
-    deviation *= (cpu_capacity > 0) & (memory_capacity > 0)
-    return ((1 - deviation) * MAX_SCORE).astype(np.int64)
+    capacity = nodes.allocatable[CPU : MEMORY + 1, rows]
+    used = (nodes.requested[CPU : MEMORY + 1, rows] + _column(pod.requests)) / np.maximum(capacity, 1)
+    share = np.minimum(used, 1.0)
+    both = np.minimum(capacity[0], capacity[1]) > 0
+    deviation = np.abs(share[0] - share[1]) / 2 * both
+    score: Ints = ((1 - deviation) * MAX_SCORE).astype(np.int64)
+    return score
+
+
+@lru_cache(maxsize=4096)
+def _column(requests: tuple[tuple[str, int], ...]) -> Ints:
+    wanted = dict(requests)
+    return np.array([[wanted.get(name, 0)] for name in _BALANCED], np.int64)
 
 
 SCORE = Score(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from sampan_master.scheduler.columns import CPU, MEMORY, PODS, Bools, Ints, NodeColumns, Rows
@@ -40,14 +42,17 @@ def hopeless(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
 
 def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
     """The mean over cpu and memory of the share left free; a resource the node does not have does not count."""
-    total: Ints | int = 0
-    weights: Ints | int = 0
-    for resource, amount in zip((CPU, MEMORY), pod.scoring_requests, strict=True):
-        capacity = nodes.allocatable[resource, rows]
-        free = capacity - (nodes.scoring_requested[resource - CPU, rows] + amount)
-        total = total + np.maximum(free, 0) * MAX_SCORE // np.maximum(capacity, 1)
-        weights = weights + (capacity > 0)
-    return np.asarray(total // np.maximum(weights, 1), np.int64)
+    capacity = nodes.allocatable[CPU : MEMORY + 1, rows]
+    free = capacity - nodes.scoring_requested[:, rows] - _column(pod.scoring_requests)
+    share = np.maximum(free, 0) * MAX_SCORE // np.maximum(capacity, 1)
+    counted = capacity > 0
+    total: Ints = (share[0] + share[1]) // np.maximum(counted[0].astype(np.int64) + counted[1], 1)
+    return total
+
+
+@lru_cache(maxsize=4096)
+def _column(amounts: tuple[int, int]) -> Ints:
+    return np.array(amounts, np.int64).reshape(2, 1)
 
 
 FILTER = Filter("NodeResourcesFit", False, mask, reasons, hopeless)
