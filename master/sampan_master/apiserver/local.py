@@ -1,40 +1,109 @@
 """`LocalClient`: the registry as a `sampan_api.client.Client`, without HTTP and without encoding.
 
-What it does passes the same defaults, admission and validation as a request from outside.
+What it does passes the same defaults, admission and validation as a request from outside. Unknown fields are errors
+here: our own parts have no excuse. Objects given out are shared with the cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
-from sampan_api.client import DeleteOptions, ObjectList, PatchType, Resource, Selection, UserInfo, WatchEvent
+from sampan_api.client import (
+    DeleteOptions,
+    EventType,
+    ObjectList,
+    PatchType,
+    Resource,
+    Selection,
+    UserInfo,
+    WatchEvent,
+)
+from sampan_api.errors import NotFound
 from sampan_api.meta import Object
+from sampan_master.apiserver import problems, subresources
+from sampan_master.apiserver.decoding import decode
+from sampan_master.apiserver.listing import ListOptions, list_page
+from sampan_master.apiserver.options import FieldValidation, WriteOptions
+from sampan_master.apiserver.registry import Patch, Registry
+from sampan_master.apiserver.resource import ResourceType
+from sampan_master.apiserver.resources import ResourceTable
+from sampan_master.apiserver.scopes import BY_SUBRESOURCE, Scope
+from sampan_master.apiserver.selecting import Selected, select
+from sampan_master.apiserver.watching import WatchOptions, open_watch
+
+_FOREVER = 10 * 365 * 86400.0
 
 
 class LocalClient:
-    def __init__(self, registry: Any, user: UserInfo) -> None:
+    def __init__(self, registry: Registry, table: ResourceTable, user: UserInfo) -> None:
         self._registry = registry
-        self._user = user
+        self._table = table
+        self.user = user
+
+    def _type(self, resource: Resource) -> ResourceType:
+        found = self._table.find(resource.group, resource.version, resource.plural)
+        if found is None:
+            raise NotFound(problems.NO_RESOURCE, {})
+        return found
+
+    def _options(self) -> WriteOptions:
+        return WriteOptions(validation=FieldValidation.STRICT, manager=self.user.name)
+
+    def _select(self, rt: ResourceType, selection: Selection) -> Selected:
+        return select(rt, selection.namespace, selection.label_selector, selection.field_selector)
 
     async def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
-        raise AssertionError
+        return (await self._registry.get(self._type(resource), namespace, name)).obj
 
     async def list(
         self, resource: Resource, selection: Selection = Selection(), *, limit: int = 0, continue_: str = ""
     ) -> ObjectList:
-        raise AssertionError
+        rt = self._type(resource)
+        options = ListOptions(limit=limit, continue_=continue_)
+        page = await list_page(self._registry.storage.cache, rt, self._select(rt, selection), options)
+        return ObjectList([entry.obj for entry in page.entries], str(page.revision), page.continue_)
 
-    def watch(
+    async def watch(
         self, resource: Resource, resource_version: str, selection: Selection = Selection()
     ) -> AsyncIterator[WatchEvent]:
-        raise AssertionError
+        rt = self._type(resource)
+        options = WatchOptions(resource_version=resource_version, bookmarks=True, timeout=_FOREVER)
+        watch = await open_watch(self._registry.storage.cache, rt, self._select(rt, selection), options)
+        for entry in watch.initial:
+            yield WatchEvent(EventType.ADDED, entry.obj)
+        async with aclosing(watch.batches()) as batches:
+            async for batch in batches:
+                for change in batch:
+                    yield WatchEvent(change.type, change.obj)
+                if not batch:
+                    yield WatchEvent(EventType.BOOKMARK, watch.bookmark())
 
     async def create(self, resource: Resource, obj: Object, namespace: str = "", subresource: str = "") -> Object:
-        raise AssertionError
+        rt, options = self._type(resource), self._options()
+        namespace = namespace or obj["metadata"].get("namespace", "")
+        name = obj["metadata"].get("name", "")
+        if subresource == "binding":
+            await subresources.bind(self._registry, rt, namespace, name, obj, options)
+            return subresources.SUCCESS_CREATED
+        if subresource == "eviction":
+            await subresources.evict(self._registry, rt, namespace, name, obj, options)
+            return subresources.SUCCESS_CREATED
+        if subresource:
+            raise NotFound(problems.NO_RESOURCE, {})
+        decoded = decode(obj, resource.api_version, resource.kind, options)
+        return (await self._registry.create(rt, namespace, decoded, options)).obj
 
     async def update(self, resource: Resource, obj: Object, subresource: str = "") -> Object:
-        raise AssertionError
+        rt, options = self._type(resource), self._options()
+        namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+        if subresource == "scale":
+            return await subresources.update_scale(self._registry, rt, namespace, name, obj, options)
+        decoded = decode(obj, resource.api_version, resource.kind, options)
+        scope = _scope(subresource)
+        written, _ = await self._registry.update(rt, namespace, name, decoded, options, scope)
+        return written.obj
 
     async def patch(
         self,
@@ -46,9 +115,21 @@ class LocalClient:
         type: PatchType = PatchType.MERGE,
         subresource: str = "",
     ) -> Object:
-        raise AssertionError
+        rt, options = self._type(resource), self._options()
+        request = Patch(type, patch)
+        if subresource == "scale":
+            return await subresources.patch_scale(self._registry, rt, namespace, name, request, options)
+        scope = _scope(subresource)
+        return (await self._registry.patch(rt, namespace, name, request, options, scope)).obj
 
     async def delete(
         self, resource: Resource, name: str, namespace: str = "", options: DeleteOptions = DeleteOptions()
     ) -> Object:
-        raise AssertionError
+        return (await self._registry.delete(self._type(resource), namespace, name, options)).written.obj
+
+
+def _scope(subresource: str) -> Scope:
+    scope = BY_SUBRESOURCE.get(subresource)
+    if scope is None:
+        raise NotFound(problems.NO_RESOURCE, {})
+    return scope

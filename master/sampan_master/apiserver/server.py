@@ -1,22 +1,46 @@
 """`ApiServer`: the registry behind HTTPS listeners, and the in-process door to it.
 
 Order of a start: `ApiServer(...)`, `await start()` (initial objects, listeners), `client(user)` for the scheduler,
-controllers and the node link, then `use_streams(node_link)` so that logs and exec reach the nodes.
+controllers and the node link, then `use_streams(node_link)` so that logs and exec reach the nodes. The storage's
+cache must be running before.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from email.utils import formatdate
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 
 from sampan_api.client import Client, UserInfo
 from sampan_api.clock import Clock
+from sampan_api.errors import ServiceUnavailable
+from sampan_master.apiserver.admission import Admission
+from sampan_master.apiserver.app import Asgi, Handler, build
+from sampan_master.apiserver.auth import MASTERS, Authenticator
+from sampan_master.apiserver.bootstrap import create_initial_objects
+from sampan_master.apiserver.discovery import Discovery
+from sampan_master.apiserver.documents import ApiGroups, Documents
+from sampan_master.apiserver.endpoint import ResourceEndpoint
 from sampan_master.apiserver.local import LocalClient
+from sampan_master.apiserver.openapi_routes import OpenApi
+from sampan_master.apiserver.pod_streams import PodStreams
+from sampan_master.apiserver.protocol import ApiProtocol
+from sampan_master.apiserver.registry import Registry
+from sampan_master.apiserver.resources import BUILT_IN
+from sampan_master.apiserver.reviews import REVIEWS
 from sampan_master.apiserver.streams import NodeStreams, NoNodes
+from sampan_master.storage import Storage, StoreUnavailable
 
-if TYPE_CHECKING:
-    from sampan_master.storage.storage import Storage
+_KEEP_ALIVE_SECONDS = 120
+_STOP_SECONDS = 5.0
+_BACKLOG = 2048
+SYSTEM = UserInfo("system:apiserver", [MASTERS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +65,130 @@ class ApiServer:
         self._config = config
         self._clock = clock
         self._streams: NodeStreams = streams or NoNodes()
+        admission = Admission(storage.cache, toleration_seconds=config.default_toleration_seconds)
+        self.registry = Registry(storage, clock, admission, event_ttl=config.event_ttl_seconds)
         self.addresses: list[tuple[str, int]] = []
+        self._servers: list[asyncio.Server] = []
+        self._state = ServerState()
+        self._dates: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Makes the initial objects and listens; returns when requests are answered."""
+        await create_initial_objects(self.client(SYSTEM))
+        uvicorn = Config(
+            build(Authenticator(self._config.tokens), self._routes()),
+            http=ApiProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            backlog=_BACKLOG,
+        )
+        uvicorn.load()
+        loop = asyncio.get_running_loop()
+        self._state.default_headers = [_date()]
+        self._dates = asyncio.create_task(self._keep_date(), name="date header")
+
+        def protocol() -> ApiProtocol:
+            return ApiProtocol(uvicorn, self._state, {}, loop)
+
+        context = _tls(self._config) if self._config.certificate else None
+        for address, port in self._config.listen:
+            server = await loop.create_server(protocol, address, port, ssl=context, backlog=_BACKLOG)
+            self._servers.append(server)
+            self.addresses.append((address, int(server.sockets[0].getsockname()[1])))
+
+    def _routes(self) -> dict[str, Asgi]:
+        discovery = Discovery(BUILT_IN, REVIEWS)
+        documents = Documents(discovery, self._public_address, {"ping": _fine, "etcd": self._check_store})
+        endpoint = ResourceEndpoint(self.registry, BUILT_IN, PodStreams(self.registry, lambda: self._streams))
+        groups = ApiGroups(discovery, endpoint, self._clock.now)
+        openapi = OpenApi(BUILT_IN)
+        routes: dict[str, Asgi] = {
+            "/api/{version}": groups,
+            "/api/{version}/{rest:path}": groups,
+            "/apis/{group}/{version}/{rest:path}": groups,
+            "/apis/{group}/{version}": groups,
+        }
+        for path, function in (
+            ("/version", documents.version),
+            ("/api", documents.core_versions),
+            ("/apis", documents.groups),
+            ("/apis/{group}", documents.group),
+            ("/openapi/v2", openapi.version_2),
+            ("/openapi/v3", openapi.index),
+        ):
+            routes[path] = routes[path + "/"] = Handler(function)
+        for kind in ("healthz", "livez", "readyz"):
+            routes[f"/{kind}"] = routes[f"/{kind}/{{check}}"] = Handler(documents.health)
+        routes["/openapi/v3/{group:path}"] = Handler(openapi.version_3)
+        routes["/"] = Handler(documents.root)
+        # A trailing slash is the same document, so the shorter patterns come first.
+        return dict(sorted(routes.items(), key=lambda item: (item[0].count("{"), "{rest" in item[0])))
+
+    def _public_address(self) -> str:
+        address, port = self.addresses[0]
+        return f"{address}:{port}"
+
+    async def _check_store(self) -> str:
+        try:
+            await asyncio.wait_for(self._storage.cache.fresh(), 3.0)
+        except (StoreUnavailable, ServiceUnavailable, TimeoutError):
+            return "reason withheld"
+        return ""
+
+    async def _keep_date(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._state.default_headers = [_date()]
 
     async def stop(self) -> None:
-        """Stops accepting, ends watches with a clean EOF, lets running writes finish."""
+        """Stops accepting, lets running requests finish for a moment, then closes what is left (watches)."""
+        for server in self._servers:
+            server.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if self._state.tasks:
+            await asyncio.wait(list(self._state.tasks), timeout=_STOP_SECONDS)
+        for task in list(self._state.tasks):
+            task.cancel()
+        if self._dates is not None:
+            self._dates.cancel()
+            self._dates = None
 
     def client(self, user: UserInfo) -> Client:
         """The in-process client; everything it does is done as `user`, who is not asked for permission."""
-        return LocalClient(self._storage, user)
+        return LocalClient(self.registry, BUILT_IN, user)
 
     def use_streams(self, streams: NodeStreams) -> None:
         self._streams = streams
+
+
+async def _fine() -> str:
+    return ""
+
+
+def _date() -> tuple[bytes, bytes]:
+    return b"date", formatdate(usegmt=True).encode()
+
+
+def _tls(config: ApiServerConfig) -> ssl.SSLContext:
+    """TLS 1.2 and up; a client certificate is asked for and, if shown, must be of our CA."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    # ssl reads certificates from files only; a memory file leaves no key on a disk.
+    file = os.memfd_create("certificate")
+    try:
+        with open(file, "wb", closefd=False) as out:
+            out.write(config.certificate + b"\n" + config.key)
+        context.load_cert_chain(f"/proc/self/fd/{file}")
+    finally:
+        os.close(file)
+    if config.client_ca:
+        context.load_verify_locations(cadata=config.client_ca.decode())
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context

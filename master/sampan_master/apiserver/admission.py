@@ -1,0 +1,139 @@
+"""Admission: what the cluster's state has to say about a new object, and what it fills in.
+
+* NamespaceLifecycle: a namespace must exist and not be going.
+* ServiceAccount: a pod gets `default` unless it names one, and the one it names must exist. `default` itself may be
+  missing for a moment in a new namespace (its controller makes it): no token is mounted yet, so nothing depends on it.
+  A token volume is not injected because no issuer of tokens exists yet; the pod would only hang on it.
+* Priority: the class's number and preemption policy are written into the pod.
+* DefaultTolerationSeconds: a pod stays on a lost node for five minutes unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sampan_api.meta import Object
+from sampan_master.apiserver import problems
+from sampan_master.apiserver.options import WriteOptions
+from sampan_master.apiserver.resource import ResourceType
+from sampan_master.storage import Cache, Entry
+
+_NOT_READY = "node.kubernetes.io/not-ready"
+_UNREACHABLE = "node.kubernetes.io/unreachable"
+
+
+class Admission:
+    def __init__(self, cache: Cache, *, toleration_seconds: int = 300) -> None:
+        self._cache = cache
+        self._toleration_seconds = toleration_seconds
+
+    async def on_create(self, rt: ResourceType, obj: Object, options: WriteOptions) -> None:
+        """Changes `obj` in place. Raises NotFound and Forbidden."""
+        if rt.namespaced:
+            await self._namespace(rt, obj)
+        if rt.kind == "Pod":
+            await self._service_account(rt, obj)
+            await self._priority(rt, obj)
+            if (obj["spec"]).get("runtimeClassName"):
+                name = obj["spec"]["runtimeClassName"]
+                raise problems.forbidden(rt, _name(obj), f'pod rejected: RuntimeClass "{name}" not found')
+            self._tolerations(obj)
+            obj["spec"].setdefault("enableServiceLinks", True)
+        elif rt.kind == "Node":
+            _not_ready_taint(obj)
+
+    def on_update(self, rt: ResourceType, new: Object, old: Object) -> None:
+        if rt.kind == "Pod":
+            self._tolerations(new)
+
+    async def _find(self, key: str) -> Entry | None:
+        """The cache first; a miss is believed only when the cache is known to be current."""
+        entry = self._cache.get(key)
+        if entry is None:
+            await self._cache.fresh()
+            entry = self._cache.get(key)
+        return entry
+
+    async def _namespace(self, rt: ResourceType, obj: Object) -> None:
+        name = obj["metadata"]["namespace"]
+        with problems.translated(rt, name):
+            entry = await self._find(f"/registry/namespaces/{name}")
+        if entry is None:
+            raise problems.namespace_not_found(name)
+        if entry.obj["metadata"].get("deletionTimestamp"):
+            why = f"unable to create new content in namespace {name} because it is being terminated"
+            cause = {
+                "reason": "NamespaceTerminating",
+                "message": f"namespace {name} is being terminated",
+                "field": "metadata.namespace",
+            }
+            raise problems.forbidden(rt, _name(obj), why, causes=[cause])
+
+    async def _service_account(self, rt: ResourceType, obj: Object) -> None:
+        spec = obj["spec"]
+        account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+        spec["serviceAccountName"] = spec["serviceAccount"] = account
+        namespace = obj["metadata"]["namespace"]
+        if account == "default":
+            return
+        if await self._find(f"/registry/serviceaccounts/{namespace}/{account}") is None:
+            why = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
+            raise problems.forbidden(rt, _name(obj), why)
+
+    async def _priority(self, rt: ResourceType, obj: Object) -> None:
+        spec = obj["spec"]
+        name = spec.get("priorityClassName")
+        if name:
+            entry = await self._find(f"/registry/priorityclasses/{name}")
+            if entry is None:
+                raise problems.forbidden(rt, _name(obj), f"no PriorityClass with name {name} was found")
+            chosen: Object | None = entry.obj
+        else:
+            chosen = self._global_default()
+            if chosen is not None:
+                spec["priorityClassName"] = chosen["metadata"]["name"]
+        value = 0 if chosen is None else int(chosen.get("value") or 0)
+        if spec.get("priority") is not None and spec["priority"] != value:
+            why = (
+                f"the integer value of priority ({spec['priority']}) must not be provided in pod spec;"
+                f" priority admission controller computed {value} from the given PriorityClass name"
+            )
+            raise problems.forbidden(rt, _name(obj), why)
+        spec["priority"] = value
+        policy = (chosen or {}).get("preemptionPolicy") or "PreemptLowerPriority"
+        spec.setdefault("preemptionPolicy", policy)
+
+    def _global_default(self) -> Object | None:
+        entries = self._cache.list("/registry/priorityclasses/").entries
+        defaults = [entry.obj for entry in entries if entry.obj.get("globalDefault")]
+        return min(defaults, key=lambda pc: int(pc.get("value") or 0), default=None)
+
+    def _tolerations(self, obj: Object) -> None:
+        tolerations: list[dict[str, Any]] = list(obj["spec"].get("tolerations") or [])
+        for key in (_NOT_READY, _UNREACHABLE):
+            if not any(_covers(toleration, key) for toleration in tolerations):
+                tolerations.append(
+                    {
+                        "key": key,
+                        "operator": "Exists",
+                        "effect": "NoExecute",
+                        "tolerationSeconds": self._toleration_seconds,
+                    }
+                )
+        obj["spec"]["tolerations"] = tolerations
+
+
+def _covers(toleration: dict[str, Any], key: str) -> bool:
+    return toleration.get("key", "") in ("", key) and toleration.get("effect", "") in ("", "NoExecute")
+
+
+def _not_ready_taint(obj: Object) -> None:
+    """Admission TaintNodesByCondition: a new node takes no pods until the node controller has seen it Ready."""
+    spec = obj.setdefault("spec", {})
+    taints = list(spec.get("taints") or [])
+    if not any(t.get("key") == _NOT_READY and t.get("effect") == "NoSchedule" for t in taints):
+        spec["taints"] = [*taints, {"key": _NOT_READY, "effect": "NoSchedule"}]
+
+
+def _name(obj: Object) -> str:
+    return str(obj["metadata"].get("name", ""))

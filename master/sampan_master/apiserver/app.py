@@ -1,0 +1,96 @@
+"""The ASGI application: FastAPI for the documents, one Starlette route each for the resources, authentication around it.
+
+Every answer that is an error is a Status, made here from `ApiError`; a path that no part knows is plain text, as the
+real server has it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from sampan_api.errors import ApiError, Forbidden, InternalError
+from sampan_master.apiserver import auth
+from sampan_master.apiserver.auth import Authenticator
+from sampan_master.apiserver.protocol import EXTENSION
+from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Handler:
+    """A function of `ApiRequest` as an ASGI application, its errors answered as Status."""
+
+    def __init__(self, function: Callable[[ApiRequest], Awaitable[None]]) -> None:
+        self._function = function
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = ApiRequest(scope, receive, send)
+        try:
+            await self._function(request)
+        except ApiError as error:
+            await request.answer_error(error)
+
+
+class Authentication:
+    """Puts the user into the scope; refuses strangers everything but health and version."""
+
+    def __init__(self, app: Asgi, authenticator: Authenticator) -> None:
+        self._app = app
+        self._authenticator = authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = ApiRequest(scope, receive, send)
+        try:
+            scope["user"] = self._identify(request)
+            if not auth.is_public(request.path) and scope["user"].name == auth.ANONYMOUS:
+                auth.authorise(scope["user"], auth.Attributes(request.method.lower(), path=request.path))
+        except ApiError as error:
+            await request.answer_error(error)
+            return
+        await self._app(scope, receive, send)
+
+    def _identify(self, request: ApiRequest) -> Any:
+        protocol = request.scope.get("extensions", {}).get(EXTENSION)
+        certificate = protocol.certificate if protocol is not None else None
+        user = self._authenticator.identify(certificate, request.header(b"authorization"))
+        name = request.header(b"impersonate-user")
+        if not name:
+            if any(header.startswith(b"impersonate-") for header in request.headers):
+                raise Forbidden("impersonation needs the Impersonate-User header", {})
+            return user
+        groups = [value.decode("latin-1") for key, value in request.scope["headers"] if key == b"impersonate-group"]
+        return auth.impersonated(user, name, groups, request.header(b"impersonate-uid"))
+
+
+def build(authenticator: Authenticator, routes: dict[str, Asgi]) -> FastAPI:
+    """`routes`: path pattern -> application, tried in order."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    for path, endpoint in routes.items():
+        app.add_route(path, endpoint)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _unknown_path)
+    app.add_exception_handler(Exception, _bug)
+    app.add_middleware(Authentication, authenticator=authenticator)
+    return app
+
+
+async def _unknown_path(request: Request, error: Exception) -> Response:
+    return PlainTextResponse("404 page not found\n", status_code=404)
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    """What nobody foresaw. The traceback goes to the log, the client gets a Status."""
+    log.error("unhandled error in %s %s", request.method, request.url.path, exc_info=error)
+    status = InternalError(f"Internal error occurred: {type(error).__name__}: {error}", {})
+    return Response(orjson.dumps(status.status()) + b"\n", status_code=500, media_type="application/json")

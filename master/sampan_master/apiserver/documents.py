@@ -1,0 +1,159 @@
+"""The documents of the API: versions, groups, resources, OpenAPI, health. All read-only and derived."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+
+from sampan_api.errors import ApiError, MethodNotAllowed
+from sampan_master.apiserver import auth, problems
+from sampan_master.apiserver.decoding import read_object
+from sampan_master.apiserver.discovery import AGGREGATED, Discovery, Document
+from sampan_master.apiserver.endpoint import ResourceEndpoint
+from sampan_master.apiserver.options import write_options
+from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
+from sampan_master.apiserver.reviews import REVIEWS, review
+
+VERSION = {
+    "major": "1",
+    "minor": "36",
+    "emulationMajor": "1",
+    "emulationMinor": "36",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "35",
+    "gitVersion": "v1.36.2",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": f"python{platform.python_version()}",
+    "compiler": platform.python_implementation(),
+    "platform": f"linux/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }",
+}
+"""The version of the API that is spoken. A suffix naming Sampan would upset clients that compare versions."""
+
+Check = Callable[[], Awaitable[str]]
+"""A health check: "" when fine, else what is wrong."""
+
+
+class Documents:
+    def __init__(self, discovery: Discovery, address: Callable[[], str], checks: dict[str, Check]) -> None:
+        self._discovery = discovery
+        self._address = address
+        self._checks = checks
+
+    async def version(self, request: ApiRequest) -> None:
+        await request.answer(orjson.dumps(VERSION, option=orjson.OPT_INDENT_2))
+
+    async def core_versions(self, request: ApiRequest) -> None:
+        _only_get(request)
+        if not await _aggregated(request, self._discovery.core):
+            await request.answer_object(self._discovery.legacy_core(self._address()))
+
+    async def groups(self, request: ApiRequest) -> None:
+        _only_get(request)
+        if not await _aggregated(request, self._discovery.groups):
+            await request.answer_object(self._discovery.legacy_groups())
+
+    async def group(self, request: ApiRequest) -> None:
+        group = request.path.split("/")[2]
+        if not self._discovery.is_group(group):
+            await request.answer_text("404 page not found\n", 404)
+            return
+        await request.answer_object(self._discovery.legacy_group(group))
+
+    async def root(self, request: ApiRequest) -> None:
+        paths = ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+        for group, version in self._discovery.group_versions:
+            paths.append(f"/apis/{group}/{version}" if group else f"/api/{version}")
+        body = orjson.dumps({"paths": sorted(paths)}, option=orjson.OPT_INDENT_2)
+        await request.answer(body)
+
+    async def health(self, request: ApiRequest) -> None:
+        """`/readyz[/check]`: `ok`, or with `?verbose` one line per check."""
+        kind, *rest = request.path.strip("/").split("/")
+        excluded = request.query.get("exclude") or []
+        checks = {name: check for name, check in self._checks.items() if not rest or name == rest[0]}
+        if rest and not checks:
+            await request.answer_text("404 page not found\n", 404)
+            return
+        lines, failed = [], False
+        for name, check in checks.items():
+            if name in excluded:
+                lines.append(f"[+]{name} excluded: ok")
+                continue
+            wrong = await check()
+            failed = failed or bool(wrong)
+            lines.append(f"[-]{name} failed: {wrong}" if wrong else f"[+]{name} ok")
+        if failed:
+            await request.answer_text("\n".join([*lines, f"{kind} check failed\n"]), 500)
+        elif "verbose" in request.query:
+            await request.answer_text("\n".join([*lines, f"{kind} check passed\n"]))
+        else:
+            await request.answer_text("ok")
+
+
+def _only_get(request: ApiRequest) -> None:
+    if request.method != "GET":
+        raise MethodNotAllowed(problems.NO_METHOD, {})
+
+
+async def _aggregated(request: ApiRequest, document: Document) -> bool:
+    """Answers in the aggregated form if the client understands it."""
+    accept = request.header(b"accept").replace(" ", "")
+    if "as=APIGroupDiscoveryList" not in accept or "v=v2;" not in accept + ";":
+        return False
+    etag = document.etag.encode()
+    headers = ((b"etag", etag), (b"vary", b"Accept"))
+    if request.headers.get(b"if-none-match") == etag:
+        await request.answer(b"", status=304, content_type=AGGREGATED, headers=headers)
+    else:
+        await request.answer(document.body, content_type=AGGREGATED, headers=headers)
+    return True
+
+
+class ApiGroups:
+    """Everything below `/api/v1` and `/apis/G/V`: discovery at its root, reviews, and the resources."""
+
+    def __init__(self, discovery: Discovery, endpoint: ResourceEndpoint, now: Callable[[], float]) -> None:
+        self._discovery = discovery
+        self._endpoint = endpoint
+        self._now = now
+        self._reviews = {(one.group, one.version, one.plural): one for one in REVIEWS}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        segments = scope["path"].strip("/").split("/")
+        group, version, rest = (
+            ("", segments[1], segments[2:]) if segments[0] == "api" else (segments[1], segments[2], segments[3:])
+        )
+        if len(rest) > 1 or (rest and (group, version, rest[0]) not in self._reviews):
+            if self._discovery.is_group(group):
+                await self._endpoint(scope, receive, send)
+            else:
+                await ApiRequest(scope, receive, send).answer_text("404 page not found\n", 404)
+            return
+        request = ApiRequest(scope, receive, send)
+        try:
+            await (self._review(request, group, version, rest[0]) if rest else self._resources(request, group, version))
+        except ApiError as error:
+            await request.answer_error(error)
+
+    async def _resources(self, request: ApiRequest, group: str, version: str) -> None:
+        if not self._discovery.is_group(group):
+            await request.answer_text("404 page not found\n", 404)
+            return
+        auth.authorise(request.user, auth.Attributes("get", path=request.path))
+        content: dict[str, Any] = self._discovery.legacy_resources(group, version)
+        await request.answer_object(content)
+
+    async def _review(self, request: ApiRequest, group: str, version: str, plural: str) -> None:
+        if request.method != "POST":
+            raise MethodNotAllowed(problems.NO_METHOD, {})
+        one = self._reviews[group, version, plural]
+        auth.authorise(request.user, auth.Attributes("create", group=group, resource=plural))
+        options = write_options(request.query, "CreateOptions")
+        body, content_type = await request.body(), request.header(b"content-type")
+        obj = read_object(body, content_type, f"{group}/{version}", one.kind, options)
+        await request.answer_object(review(one, obj, request.user, self._now()), status=201)

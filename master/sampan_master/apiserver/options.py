@@ -1,0 +1,134 @@
+"""What a request asks beside its object: `CreateOptions`, `UpdateOptions`, `PatchOptions`, `DeleteOptions` as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sampan_api.client import DeleteOptions
+from sampan_api.errors import BadRequest
+from sampan_master.apiserver.validation.fields import (
+    FieldError,
+    forbidden,
+    go_quote,
+    invalid,
+    invalid_object,
+    too_long,
+    unsupported,
+)
+
+Query = Mapping[str, list[str]]
+
+
+class FieldValidation(StrEnum):
+    IGNORE = "Ignore"
+    WARN = "Warn"
+    STRICT = "Strict"
+
+
+@dataclass(slots=True)
+class WriteOptions:
+    """`warnings` collects what the answer says in `Warning` headers."""
+
+    dry_run: bool = False
+    validation: FieldValidation = FieldValidation.WARN
+    manager: str = "unknown"
+    force: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+def first(query: Query, name: str) -> str:
+    values = query.get(name)
+    return values[0] if values else ""
+
+
+def flag(query: Query, name: str) -> bool:
+    """A query boolean: present and neither `0` nor `false`."""
+    values = query.get(name)
+    return bool(values) and values is not None and values[0].lower() not in ("0", "false")
+
+
+def integer(query: Query, name: str) -> int | None:
+    text = first(query, name)
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise BadRequest(f"strconv.ParseInt: parsing {go_quote(text)}: invalid syntax") from None
+
+
+def write_options(query: Query, kind: str, user_agent: str = "", *, apply: bool = False) -> WriteOptions:
+    """`kind` is CreateOptions, UpdateOptions or PatchOptions. Raises Invalid."""
+    errors: list[FieldError] = []
+    dry_run = _dry_run(query.get("dryRun") or [], errors)
+    validation = first(query, "fieldValidation")
+    if validation not in ("", *FieldValidation):
+        errors.append(unsupported("fieldValidation", validation, ("", "Ignore", "Strict", "Warn")))
+        validation = ""
+    manager = first(query, "fieldManager")
+    if len(manager.encode()) > 128:
+        errors.append(too_long("fieldManager", 128))
+    if kind == "PatchOptions" and not apply and "force" in query:
+        errors.append(forbidden("force", "may not be specified for non-apply patch"))
+    if errors:
+        raise invalid_object(kind, "meta.k8s.io", "", errors)
+    return WriteOptions(
+        dry_run=dry_run,
+        validation=FieldValidation(validation or "Warn"),
+        manager=manager or user_agent.partition("/")[0] or "unknown",
+        force=flag(query, "force"),
+    )
+
+
+def _dry_run(asked: list[str], errors: list[FieldError]) -> bool:
+    asked = [value for value in asked if value]
+    if any(value != "All" for value in asked):
+        errors.append(unsupported("dryRun", asked, ("All",)))
+    return bool(asked)
+
+
+_POLICIES = ("Foreground", "Background", "Orphan")
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRequest:
+    """`metav1.DeleteOptions` of body and query together."""
+
+    options: DeleteOptions = DeleteOptions()
+    dry_run: bool = False
+
+
+def delete_request(body: dict[str, Any], query: Query) -> DeleteRequest:
+    """Body wins over query, as a body is the whole DeleteOptions. Raises BadRequest, Invalid."""
+    grace = body.get("gracePeriodSeconds")
+    if grace is None:
+        grace = integer(query, "gracePeriodSeconds")
+    policy = body.get("propagationPolicy") or first(query, "propagationPolicy")
+    orphan = body.get("orphanDependents")
+    if orphan is None and "orphanDependents" in query:
+        orphan = flag(query, "orphanDependents")
+    errors: list[FieldError] = []
+    if policy and orphan is not None:
+        errors.append(
+            invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set")
+        )
+    elif policy and policy not in _POLICIES:
+        errors.append(unsupported("propagationPolicy", policy, (*_POLICIES, "nil")))
+    dry_run = _dry_run(body.get("dryRun") or query.get("dryRun") or [], errors)
+    if errors:
+        raise invalid_object("DeleteOptions", "meta.k8s.io", "", errors)
+    if not policy and orphan is not None:
+        policy = "Orphan" if orphan else "Background"
+    preconditions = body.get("preconditions") or {}
+    return DeleteRequest(
+        DeleteOptions(
+            grace_seconds=None if grace is None else int(grace),
+            propagation=policy,
+            uid=preconditions.get("uid") or "",
+            resource_version=preconditions.get("resourceVersion") or "",
+        ),
+        dry_run,
+    )

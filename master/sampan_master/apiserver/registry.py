@@ -1,0 +1,355 @@
+"""The verbs on stored objects, free of HTTP. Both doors, HTTPS and `LocalClient`, end here.
+
+    create   place → default → admit → prepare → validate → storage.create
+    update   storage.update(current → check → patch or replace → default → restrict → prepare → validate)
+    delete   storage.delete when nothing holds the object, else it is marked and waits
+
+`update` and `patch` take a scope: which part of the object this door may change (main, status, finalize, …).
+Objects given in are decoded already and belong to the registry from then on; entries given out are shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sampan_api import patches, schema
+from sampan_api.client import DeleteOptions, PatchType
+from sampan_api.clock import Clock
+from sampan_api.errors import ApiError, BadRequest, InternalError, Invalid
+from sampan_api.meta import Object
+from sampan_master.apiserver import deletion, preparing, problems
+from sampan_master.apiserver.admission import Admission
+from sampan_master.apiserver.decoding import convert, report_unknown
+from sampan_master.apiserver.options import WriteOptions
+from sampan_master.apiserver.resource import ResourceType
+from sampan_master.apiserver.scopes import MAIN, Scope
+from sampan_master.apiserver.validation import metadata as object_meta
+from sampan_master.apiserver.validation.fields import go_quote, invalid_object
+from sampan_master.storage import Entry, KeyExists, KeyMissing, Storage
+from sampan_master.storage.entry import encode
+
+_NAME_ATTEMPTS = 8
+
+
+class Draft:
+    """What a dry run would have stored: like an `Entry`, without a revision."""
+
+    __slots__ = ("data", "obj")
+
+    def __init__(self, obj: Object) -> None:
+        self.obj = obj
+        self.data = encode(obj)
+
+
+Written = Entry | Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """`gone`: nothing is left; else `written` is the object as it lingers."""
+
+    written: Written
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    type: PatchType
+    content: Any
+
+
+class _Lingers(Exception):
+    """Raised inside storage.delete: the object must be marked, not removed."""
+
+
+class _Finished(Exception):
+    """Raised inside storage.update: with this update nothing holds the deleted object any more."""
+
+    def __init__(self, obj: Object, revision: int) -> None:
+        super().__init__()
+        self.obj = obj
+        self.revision = revision
+
+
+class _Moved(Exception):
+    """Raised inside storage.delete: the object is not the one that was decided upon."""
+
+
+class Registry:
+    def __init__(self, storage: Storage, clock: Clock, admission: Admission, *, event_ttl: int = 3600) -> None:
+        self.storage = storage
+        self.clock = clock
+        self._admission = admission
+        self._event_ttl = event_ttl
+
+    async def get(self, rt: ResourceType, namespace: str, name: str) -> Entry:
+        """The object as of now. Raises NotFound."""
+        with problems.translated(rt, name):
+            entry = await self.storage.get(rt.key(namespace, name))
+        if entry is None:
+            raise problems.not_found(rt, name)
+        return entry
+
+    async def create(self, rt: ResourceType, namespace: str, obj: Object, options: WriteOptions) -> Written:
+        if not options.dry_run:
+            preparing.refuse_version_on_create(obj)
+        preparing.place(rt, namespace, obj)
+        rt.default(obj)
+        await self._admission.on_create(rt, obj, options)
+        generated = not obj["metadata"].get("name") and bool(obj["metadata"].get("generateName"))
+        preparing.for_create(rt, obj, self.clock.now())
+        self._validate(rt, obj, [*rt.validate(obj), *rt.validate_create(obj)])
+        options.warnings += rt.warnings(obj)
+        for _ in range(_NAME_ATTEMPTS if generated else 1):
+            try:
+                return await self._store_new(rt, obj, options)
+            except KeyExists:
+                name = obj["metadata"]["name"]
+            if generated:
+                obj["metadata"]["name"] = preparing.generated_name(obj["metadata"]["generateName"])
+        raise problems.already_exists(rt, name)
+
+    async def _store_new(self, rt: ResourceType, obj: Object, options: WriteOptions) -> Written:
+        name = obj["metadata"]["name"]
+        key = rt.key(obj["metadata"].get("namespace", ""), name)
+        ttl = self._event_ttl if rt.expires else 0
+        if options.dry_run:
+            if self.storage.cache.get(key) is not None:
+                raise KeyExists(key)
+            return Draft(obj)
+        try:
+            return await self.storage.create(key, obj, ttl=ttl)
+        except KeyExists:
+            raise
+        except KeyMissing as error:
+            raise problems.not_found(rt, name) from error
+
+    def _validate(self, rt: ResourceType, obj: Object, specific: Any) -> None:
+        metadata = obj["metadata"]
+        errors = [*object_meta.validate(metadata, rt.name_rule, rt.namespaced), *specific]
+        if errors:
+            raise invalid_object(rt.kind, rt.group, metadata.get("name", ""), errors)
+
+    async def update(
+        self, rt: ResourceType, namespace: str, name: str, obj: Object, options: WriteOptions, scope: Scope = MAIN
+    ) -> tuple[Written, bool]:
+        """Replaces (PUT). The second value says whether it was created, which few kinds allow."""
+        preparing.check_name(name, namespace, rt, obj)
+
+        def replace(entry: Entry) -> Object:
+            old = entry.obj
+            self._check_current(rt, obj, old)
+            # The change may be tried twice, and preparing writes into the object.
+            return {**obj, "metadata": dict(obj["metadata"])}
+
+        try:
+            return await self._change(rt, namespace, name, replace, options, scope), False
+        except KeyMissing as error:
+            if not rt.create_on_update or scope is not MAIN:
+                raise problems.not_found(rt, name) from error
+        return await self.create(rt, namespace, obj, options), True
+
+    def _check_current(self, rt: ResourceType, new: Object, old: Object) -> None:
+        """Raises Conflict when the client's object is not (of) the stored one."""
+        metadata, current = new["metadata"], old["metadata"]
+        name = current["name"]
+        asked_uid = metadata.get("uid")
+        if asked_uid and asked_uid != current.get("uid"):
+            why = (
+                f"StorageError: invalid object, Code: 4, Key: {rt.key(current.get('namespace', ''), name)},"
+                f" ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {asked_uid},"
+                f" UID in object meta: {current.get('uid')}"
+            )
+            raise problems.conflict(rt, name, why)
+        version = metadata.get("resourceVersion")
+        if version and preparing.version_number(version) != int(current["resourceVersion"]):
+            raise problems.conflict(rt, name)
+
+    async def patch(
+        self, rt: ResourceType, namespace: str, name: str, patch: Patch, options: WriteOptions, scope: Scope = MAIN
+    ) -> Written:
+        def apply(entry: Entry) -> Object:
+            old = entry.obj
+            new = apply_patch(rt, patch, old, options)
+            preparing.check_name(name, namespace, rt, new)
+            version = new["metadata"].get("resourceVersion")
+            if version and version != old["metadata"]["resourceVersion"]:
+                raise problems.conflict(rt, name)
+            return new
+
+        try:
+            return await self._change(rt, namespace, name, apply, options, scope)
+        except KeyMissing as error:
+            raise problems.not_found(rt, name) from error
+
+    async def modify(
+        self,
+        rt: ResourceType,
+        namespace: str,
+        name: str,
+        change: Callable[[Entry], Object],
+        options: WriteOptions,
+    ) -> Written:
+        """A change by the server's own hand (binding, scale): counts generations as an update does, checks nothing else
+        than `change` does. Raises NotFound."""
+        draft: list[Object] = []
+
+        def counted(entry: Entry) -> Object | None:
+            new = change(entry)
+            draft[:] = [preparing.counted(rt, new, entry.obj)]
+            return None if options.dry_run else draft[0]
+
+        with problems.translated(rt, name):
+            entry = await self.storage.update(rt.key(namespace, name), counted)
+        return Draft(draft[0]) if options.dry_run else entry
+
+    async def _change(
+        self,
+        rt: ResourceType,
+        namespace: str,
+        name: str,
+        make: Callable[[Entry], Object],
+        options: WriteOptions,
+        scope: Scope,
+    ) -> Written:
+        """Raises KeyMissing; the callers know what that means for them."""
+        key = rt.key(namespace, name)
+        warnings = list(options.warnings)
+        draft: list[Object] = []
+
+        def change(entry: Entry) -> Object | None:
+            options.warnings[:] = warnings
+            new = self._prepared(rt, make(entry), entry.obj, options, scope)
+            draft[:] = [new]
+            if options.dry_run:
+                return None
+            if deletion.is_finished(rt, new):
+                raise _Finished(new, entry.revision)
+            return new
+
+        while True:
+            try:
+                with problems.translated_unavailable():
+                    entry = await self.storage.update(key, change, ttl=self._event_ttl if rt.expires else 0)
+            except _Finished as finished:
+                if await self._remove_finished(key, finished.revision):
+                    return Draft(finished.obj)
+                continue
+            return Draft(draft[0]) if options.dry_run else entry
+
+    def _prepared(self, rt: ResourceType, new: Object, old: Object, options: WriteOptions, scope: Scope) -> Object:
+        if scope.defaults:
+            rt.default(new)
+            self._admission.on_update(rt, new, old)
+        new = scope.restrict(rt, new, old)
+        preparing.for_update(rt, new, old)
+        specific = [*object_meta.validate_update(new, old), *scope.validate(rt, new, old)]
+        self._validate(rt, new, specific)
+        if scope.defaults:
+            options.warnings += rt.warnings(new)
+        return new
+
+    async def _remove_finished(self, key: str, revision: int) -> bool:
+        def unchanged(entry: Entry) -> None:
+            if entry.revision != revision:
+                raise _Moved
+
+        try:
+            await self.storage.delete(key, unchanged)
+        except KeyMissing:
+            return True
+        except _Moved:
+            return False
+        return True
+
+    async def delete(
+        self, rt: ResourceType, namespace: str, name: str, options: DeleteOptions, *, dry_run: bool = False
+    ) -> Deleted:
+        if name in rt.protected:
+            raise problems.forbidden(rt, name, f"this {rt.singular} may not be deleted")
+        key = rt.key(namespace, name)
+        if dry_run:
+            return self._would_delete(rt, (await self.get(rt, namespace, name)).obj, options)
+
+        def mark(entry: Entry) -> Object | None:
+            deletion.check_preconditions(rt, entry.obj, options)
+            after = deletion.marked(rt, entry.obj, options, self.clock.now())
+            if after is None:
+                raise _Finished(entry.obj, entry.revision)
+            return after
+
+        def must_go(entry: Entry) -> None:
+            deletion.check_preconditions(rt, entry.obj, options)
+            if deletion.marked(rt, entry.obj, options, self.clock.now()) is not None:
+                raise _Lingers
+
+        while True:
+            with problems.translated(rt, name):
+                try:
+                    return Deleted(await self.storage.delete(key, must_go), True)
+                except _Lingers:
+                    pass
+                try:
+                    return Deleted(await self.storage.update(key, mark), False)
+                except _Finished:
+                    continue
+
+    def _would_delete(self, rt: ResourceType, obj: Object, options: DeleteOptions) -> Deleted:
+        deletion.check_preconditions(rt, obj, options)
+        after = deletion.marked(rt, obj, options, self.clock.now())
+        return Deleted(Draft(obj if after is None else after), after is None)
+
+
+def apply_patch(rt: ResourceType, patch: Patch, old: Object, options: WriteOptions) -> Object:
+    """The patched object, decoded anew. Raises the API's answer to a patch that does not fit."""
+    model = schema.model_for(rt.resource.api_version, rt.kind)
+    try:
+        match patch.type:
+            case PatchType.JSON:
+                patched = patches.json_patch(old, patch.content)
+            case PatchType.MERGE:
+                patched = patches.merge_patch(old, patch.content)
+            case PatchType.STRATEGIC:
+                patched = patches.strategic_merge(old, patch.content, model)
+    except patches.PatchError as error:
+        raise patch_error(error) from error
+    if (patched.get("kind"), patched.get("apiVersion")) != (old["kind"], old["apiVersion"]):
+        said = f"kind and apiVersion may not change to {patched.get('apiVersion')}, Kind={patched.get('kind')}"
+        raise _bad_patch(encode(patched).decode(), said)
+    try:
+        obj, unknown = convert(patched, rt.resource.api_version, rt.kind)
+    except schema.DecodeError as error:
+        raise _bad_patch(go_map(patch.content), str(error)) from error
+    said_unknown = [f"unknown field {go_quote(path)}" for path in unknown]
+    refusal = _bad_patch(go_map(patch.content), "strict decoding error: " + ", ".join(said_unknown))
+    report_unknown(said_unknown, options, refusal)
+    return obj
+
+
+def patch_error(error: patches.PatchError) -> ApiError:
+    if error.code == 422:
+        return Invalid(error.message, {})
+    return BadRequest(error.message) if error.code == 400 else InternalError(error.message)
+
+
+def _bad_patch(shown: str, why: str) -> Invalid:
+    text = f"Invalid value: {go_quote(shown)}: {why}"
+    cause = {"reason": "FieldValueInvalid", "message": text, "field": "patch"}
+    return Invalid(f' "" is invalid: patch: {text}', {"causes": [cause]})
+
+
+def go_map(value: Any) -> str:
+    """A decoded value as Go prints it with `%v`: `map[spec:map[foo:1]]`."""
+    match value:
+        case dict():
+            return "map[" + " ".join(f"{key}:{go_map(value[key])}" for key in sorted(value)) + "]"
+        case list():
+            return "[" + " ".join(map(go_map, value)) + "]"
+        case None:
+            return "<nil>"
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)

@@ -1,0 +1,192 @@
+"""`ResourceType`: everything the server knows of one kind. The table of them lives in `resources/`.
+
+Routes, discovery, OpenAPI, Table output, storage keys and warnings are all derived from this one declaration. The
+functions work on objects that were decoded for this very request, so `default` and the `prepare_*` hooks may change them
+in place; `validate*` only look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sampan_api.client import Resource
+from sampan_api.meta import Object
+from sampan_master.apiserver.ages import since
+from sampan_master.apiserver.validation.fields import Errors
+from sampan_master.apiserver.validation.names import NameRule, dns_subdomain
+
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the Table output; `wide` ones show with `-o wide` only."""
+
+    name: str
+    type: str = "string"
+    format: str = ""
+    wide: bool = False
+
+    @property
+    def description(self) -> str:
+        return f"{self.name} of the object"
+
+
+NAME_COLUMN = Column("Name", format="name")
+AGE_COLUMN = Column("Age")
+
+
+@dataclass(frozen=True, slots=True)
+class Subresource:
+    """What discovery says of a subresource; its behaviour is registered by name in `subresources`."""
+
+    name: str
+    kind: str
+    verbs: tuple[str, ...]
+    group: str = ""
+    version: str = ""
+
+
+def nothing(obj: Object) -> None:
+    pass
+
+
+def nothing_on_update(new: Object, old: Object) -> None:
+    pass
+
+
+def no_errors(obj: Object) -> Errors:
+    return iter(())
+
+
+def no_update_errors(new: Object, old: Object) -> Errors:
+    return iter(())
+
+
+def name_and_age(obj: Object, now: float) -> list[Any]:
+    return [obj["metadata"]["name"], age(obj, now)]
+
+
+def age(obj: Object, now: float) -> str:
+    return since(obj["metadata"].get("creationTimestamp"), now)
+
+
+def no_conditions(obj: Object) -> list[dict[str, Any]]:
+    return []
+
+
+def has_finalizers(obj: Object) -> bool:
+    return bool(obj["metadata"].get("finalizers"))
+
+
+def no_grace(obj: Object, asked: int | None) -> int:
+    return 0
+
+
+def no_warnings(obj: Object) -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResourceType:
+    """`generation`: counts spec changes. `separate_status`: only `/status` writes status. `storage`: the key's directory,
+    the plural unless another resource has it too. `expires`: events, which go by themselves.
+
+    `field_selectors` maps a selectable path beside metadata.name and metadata.namespace to its reader.
+    Deletion: `grace` says how many seconds the object has (None asked: its own default), `lingers` whether something
+    still holds it, `mark_deleted` changes more than the timestamp, `answers_object` makes DELETE answer with the object
+    even when it is gone, `protected` names may not be deleted.
+    """
+
+    resource: Resource
+    singular: str
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
+    subresources: tuple[Subresource, ...] = ()
+    storage: str = ""
+    generation: bool = False
+    separate_status: bool = False
+    create_on_update: bool = False
+    name_rule: NameRule = dns_subdomain
+    default: Callable[[Object], None] = nothing
+    prepare_create: Callable[[Object], None] = nothing
+    prepare_update: Callable[[Object, Object], None] = nothing_on_update
+    prepare_status: Callable[[Object, Object], None] = nothing_on_update
+    validate: Callable[[Object], Errors] = no_errors
+    validate_create: Callable[[Object], Errors] = no_errors
+    validate_update: Callable[[Object, Object], Errors] = no_update_errors
+    columns: tuple[Column, ...] = (NAME_COLUMN, AGE_COLUMN)
+    cells: Callable[[Object, float], list[Any]] = name_and_age
+    row_conditions: Callable[[Object], list[dict[str, Any]]] = no_conditions
+    field_selectors: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
+    warnings: Callable[[Object], Iterable[str]] = no_warnings
+    expires: bool = False
+    grace: Callable[[Object, int | None], int] = no_grace
+    lingers: Callable[[Object], bool] = has_finalizers
+    mark_deleted: Callable[[Object], None] = nothing
+    answers_object: bool = False
+    protected: frozenset[str] = frozenset()
+
+    @property
+    def group(self) -> str:
+        return self.resource.group
+
+    @property
+    def version(self) -> str:
+        return self.resource.version
+
+    @property
+    def kind(self) -> str:
+        return self.resource.kind
+
+    @property
+    def plural(self) -> str:
+        return self.resource.plural
+
+    @property
+    def namespaced(self) -> bool:
+        return self.resource.namespaced
+
+    @property
+    def qualified(self) -> str:
+        """`replicasets.apps`: how errors name the resource."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def storage_name(self) -> str:
+        return self.storage or self.plural
+
+    def key(self, namespace: str, name: str) -> str:
+        if self.namespaced:
+            return f"/registry/{self.storage_name}/{namespace}/{name}"
+        return f"/registry/{self.storage_name}/{name}"
+
+    def prefix(self, namespace: str | None = None) -> str:
+        if self.namespaced and namespace:
+            return f"/registry/{self.storage_name}/{namespace}/"
+        return f"/registry/{self.storage_name}/"
+
+    def subresource(self, name: str) -> Subresource | None:
+        return next((sub for sub in self.subresources if sub.name == name), None)
+
+    def read_field(self, obj: Object, path: str) -> str | None:
+        """The value a field selector compares; None when this kind cannot be selected by `path`."""
+        if path == "metadata.name":
+            return str(obj["metadata"].get("name", ""))
+        if path == "metadata.namespace" and self.namespaced:
+            return str(obj["metadata"].get("namespace", ""))
+        reader = self.field_selectors.get(path)
+        return None if reader is None else reader(obj)
+
+    def selects(self, path: str) -> bool:
+        return path in ("metadata.name", "metadata.namespace") or path in self.field_selectors
+
+
+STATUS_VERBS = ("get", "patch", "update")
+
+
+def status_of(kind: str) -> Subresource:
+    return Subresource("status", kind, STATUS_VERBS)

@@ -1,0 +1,64 @@
+"""The resource table: one file per kind, gathered here in the order in which discovery names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sampan_api.client import Resource
+from sampan_master.apiserver.resource import ResourceType
+from sampan_master.apiserver.resources import (
+    configmaps,
+    events,
+    leases,
+    namespaces,
+    nodes,
+    pods,
+    priorityclasses,
+    replicasets,
+    secrets,
+    serviceaccounts,
+)
+
+
+class ResourceTable:
+    """Lookup by group, version and plural. A CRD would be one more entry made at run time."""
+
+    def __init__(self, types: Iterable[ResourceType]) -> None:
+        self.types = tuple(types)
+        self._by_path = {(t.group, t.version, t.plural): t for t in self.types}
+
+    def find(self, group: str, version: str, plural: str) -> ResourceType | None:
+        return self._by_path.get((group, version, plural))
+
+    def of(self, resource: Resource) -> ResourceType:
+        """Raises KeyError for a resource that this server does not serve."""
+        return self._by_path[resource.group, resource.version, resource.plural]
+
+    @property
+    def groups(self) -> dict[str, list[str]]:
+        """Group -> its versions, in the order of the table."""
+        found: dict[str, list[str]] = {}
+        for rt in self.types:
+            versions = found.setdefault(rt.group, [])
+            if rt.version not in versions:
+                versions.append(rt.version)
+        return found
+
+    def in_version(self, group: str, version: str) -> list[ResourceType]:
+        return [t for t in self.types if (t.group, t.version) == (group, version)]
+
+
+BUILT_IN = ResourceTable(
+    [
+        configmaps.RESOURCE,
+        events.RESOURCE,
+        namespaces.RESOURCE,
+        nodes.RESOURCE,
+        pods.RESOURCE,
+        secrets.RESOURCE,
+        serviceaccounts.RESOURCE,
+        replicasets.RESOURCE,
+        priorityclasses.RESOURCE,
+        leases.RESOURCE,
+    ]
+)

@@ -1,0 +1,72 @@
+"""Scopes: which part of an object each door of an update may change.
+
+`restrict` takes what the client sent and what is stored, and gives what may be stored: from the client only the part
+that is this door's. `validate` checks that part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sampan_api.meta import Object
+from sampan_master.apiserver.resource import ResourceType
+from sampan_master.apiserver.validation.fields import Errors
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`defaults`: the door takes a whole object, so defaults and admission apply to it."""
+
+    restrict: Callable[[ResourceType, Object, Object], Object]
+    validate: Callable[[ResourceType, Object, Object], Errors]
+    defaults: bool = False
+
+
+def _main(rt: ResourceType, new: Object, old: Object) -> Object:
+    if not rt.separate_status:
+        return new
+    result = {k: v for k, v in new.items() if k != "status"}
+    if "status" in old:
+        result["status"] = old["status"]
+    return result
+
+
+def _validate_main(rt: ResourceType, new: Object, old: Object) -> Errors:
+    yield from rt.validate(new)
+    yield from rt.validate_update(new, old)
+
+
+def _status(rt: ResourceType, new: Object, old: Object) -> Object:
+    """Status and metadata; owners are not the status writer's business."""
+    metadata = dict(new["metadata"])
+    for field in ("ownerReferences", "generateName"):
+        metadata.pop(field, None)
+        if field in old["metadata"]:
+            metadata[field] = old["metadata"][field]
+    result = {**old, "metadata": metadata}
+    result.pop("status", None)
+    if "status" in new:
+        result["status"] = new["status"]
+    rt.prepare_status(result, old)
+    return result
+
+
+def _finalize(rt: ResourceType, new: Object, old: Object) -> Object:
+    """`namespaces/finalize`: only spec.finalizers."""
+    spec = {k: v for k, v in (old.get("spec") or {}).items() if k != "finalizers"}
+    finalizers = (new.get("spec") or {}).get("finalizers")
+    if finalizers:
+        spec["finalizers"] = finalizers
+    return {**old, "spec": spec}
+
+
+def _nothing_to_validate(rt: ResourceType, new: Object, old: Object) -> Errors:
+    return iter(())
+
+
+MAIN = Scope(_main, _validate_main, defaults=True)
+STATUS = Scope(_status, _nothing_to_validate)
+FINALIZE = Scope(_finalize, _nothing_to_validate)
+
+BY_SUBRESOURCE = {"": MAIN, "status": STATUS, "finalize": FINALIZE}

@@ -1,0 +1,59 @@
+"""Which objects a list, watch or deletecollection is about: namespace, labels, fields, compiled to one test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sampan_api.errors import BadRequest
+from sampan_api.meta import Object
+from sampan_api.selectors import FieldSelector, LabelSelector, SelectorError, parse_fields, parse_labels
+from sampan_master.apiserver.resource import ResourceType
+
+Matches = Callable[[Object], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """`matches` None: everything below the prefix. `name`: the one name asked for, if a selector says so.
+    `node`: the one node asked for, by which watches of pods are indexed."""
+
+    namespace: str | None
+    matches: Matches | None
+    name: str | None = None
+    node: str | None = None
+
+
+def select(rt: ResourceType, namespace: str | None, labels: str = "", fields: str = "") -> Selected:
+    """Raises BadRequest for a selector that cannot be parsed or a field that cannot be selected by."""
+    if not labels and not fields:
+        return Selected(namespace, None)
+    try:
+        label_selector = parse_labels(labels)
+        field_selector = parse_fields(fields)
+    except SelectorError as error:
+        raise BadRequest(str(error)) from error
+    for requirement in field_selector.requirements:
+        if not rt.selects(requirement.field):
+            raise BadRequest(f"field label not supported: {requirement.field}")
+    within = field_selector.exact("metadata.namespace")
+    if rt.namespaced and namespace is None and within:
+        namespace = within
+    return Selected(
+        namespace,
+        _test(rt, label_selector, field_selector),
+        name=field_selector.exact("metadata.name") or None,
+        node=field_selector.exact("spec.nodeName") or None,
+    )
+
+
+def _test(rt: ResourceType, labels: LabelSelector, fields: FieldSelector) -> Matches | None:
+    if labels.empty and fields.empty:
+        return None
+
+    def matches(obj: Object) -> bool:
+        if not labels.empty and not labels.matches(obj["metadata"].get("labels")):
+            return False
+        return fields.empty or fields.matches(lambda path: rt.read_field(obj, path) or "")
+
+    return matches

@@ -1,0 +1,103 @@
+"""`ObjectMeta`: names, labels, annotations, finalizers, owners, and what an update may not touch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sampan_api.meta import Object
+from sampan_master.apiserver.validation.fields import (
+    Errors,
+    FieldError,
+    forbidden,
+    go_quote,
+    invalid,
+    required,
+    too_long,
+)
+from sampan_master.apiserver.validation.names import NameRule, complain, label_map, qualified_name
+
+_ANNOTATIONS_LIMIT = 262144
+_STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+
+
+def validate(metadata: dict[str, Any], rule: NameRule, namespaced: bool) -> Errors:
+    generate_name = metadata.get("generateName", "")
+    if generate_name:
+        yield from complain("metadata.generateName", generate_name, rule(generate_name.rstrip("-.")))
+    name = metadata.get("name", "")
+    if not name:
+        yield required("metadata.name", "name or generateName is required")
+    else:
+        yield from complain("metadata.name", name, rule(name))
+    if namespaced and not metadata.get("namespace"):
+        yield required("metadata.namespace")
+    yield from label_map(metadata.get("labels") or {}, "metadata.labels")
+    yield from _annotations(metadata.get("annotations") or {})
+    yield from _owners(metadata.get("ownerReferences") or [])
+    yield from _finalizers(metadata.get("finalizers") or [])
+
+
+def _annotations(annotations: dict[str, str]) -> Errors:
+    size = 0
+    for key, value in annotations.items():
+        yield from complain("metadata.annotations", key, qualified_name(key.lower()))
+        size += len(key.encode()) + len(value.encode())
+    if size > _ANNOTATIONS_LIMIT:
+        yield too_long("metadata.annotations", _ANNOTATIONS_LIMIT)
+
+
+def _owners(owners: list[dict[str, Any]]) -> Errors:
+    path = "metadata.ownerReferences"
+    controllers = []
+    for owner in owners:
+        if not owner.get("apiVersion"):
+            yield invalid(f"{path}.apiVersion", "", "version must not be empty")
+        for part in ("kind", "name", "uid"):
+            if not owner.get(part):
+                yield invalid(f"{path}.{part}", "", "must not be empty")
+        if owner.get("apiVersion") == "v1" and owner.get("kind") == "Event":
+            yield invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner")
+        if owner.get("controller"):
+            controllers.append(owner)
+    if len(controllers) > 1:
+        said = " and ".join(f"{owner['kind']}/{owner['name']}" for owner in controllers[:2])
+        yield invalid(
+            path,
+            owners,
+            f'Only one reference can have Controller set to true. Found "true" in references for {said}',
+        )
+
+
+def _finalizers(finalizers: list[str]) -> Errors:
+    for index, name in enumerate(finalizers):
+        path = f"metadata.finalizers[{index}]"
+        complaints = qualified_name(name)
+        yield from complain(path, name, complaints)
+        if not complaints and "/" not in name and name not in _STANDARD_FINALIZERS:
+            yield invalid(path, name, "name is neither a standard finalizer name nor is it fully qualified")
+    if "orphan" in finalizers and "foregroundDeletion" in finalizers:
+        yield invalid(
+            "metadata.finalizers",
+            finalizers,
+            "finalizer orphan and foregroundDeletion cannot be both set",
+        )
+
+
+def validate_update(new: Object, old: Object) -> Errors:
+    """Assumes that the registry has restored what it silently restores (creationTimestamp, generation)."""
+    new_meta, old_meta = new["metadata"], old["metadata"]
+    if old_meta.get("deletionTimestamp"):
+        added = [f for f in new_meta.get("finalizers") or [] if f not in (old_meta.get("finalizers") or [])]
+        if added:
+            found = "[]string{" + ", ".join(map(go_quote, added)) + "}"
+            yield forbidden(
+                "metadata.finalizers",
+                "no new finalizers can be added if the object is being deleted, found new finalizers " + found,
+            )
+    for field in ("name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds"):
+        if new_meta.get(field) != old_meta.get(field):
+            yield immutable(f"metadata.{field}", new_meta.get(field))
+
+
+def immutable(path: str, value: Any) -> FieldError:
+    return invalid(path, value, "field is immutable")

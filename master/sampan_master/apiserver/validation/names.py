@@ -1,0 +1,68 @@
+"""The grammars of `sampan_api.names` as field errors, and the few rules that only the server needs."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sampan_api.names import (
+    config_key,
+    dns_label,
+    dns_subdomain,
+    env_name,
+    label_value,
+    port_name,
+    qualified_name,
+)
+from sampan_master.apiserver.validation.fields import Errors, FieldError, invalid
+
+NameRule = Callable[[str], list[str]]
+"""A name -> the complaints about it, empty when it is fine."""
+
+
+def dns_label_name(value: str) -> list[str]:
+    """A name that becomes one DNS label (namespaces): a dot is named as the mistake it is."""
+    return ["must not contain dots"] if "." in value else dns_label(value)
+
+
+def path_segment(value: str) -> list[str]:
+    """A name that only has to fit into a URL path."""
+    if value in (".", ".."):
+        return [f"may not be '{value}'"]
+    return [f"may not contain '{char}'" for char in "/%" if char in value]
+
+
+def ip_address(value: str) -> list[str]:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
+    return []
+
+
+def complain(path: str, value: Any, complaints: list[str]) -> list[FieldError]:
+    return [invalid(path, value, said) for said in complaints]
+
+
+def label_map(labels: Mapping[str, str], path: str) -> Errors:
+    for key, value in labels.items():
+        yield from complain(path, key, qualified_name(key))
+        yield from complain(path, value, label_value(value))
+
+
+__all__ = [
+    "NameRule",
+    "complain",
+    "config_key",
+    "dns_label",
+    "dns_label_name",
+    "dns_subdomain",
+    "env_name",
+    "ip_address",
+    "label_map",
+    "label_value",
+    "path_segment",
+    "port_name",
+    "qualified_name",
+]

@@ -1,0 +1,53 @@
+"""Resource lists: requests and limits of containers, capacity of nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sampan_api import quantity
+from sampan_master.apiserver.validation.fields import Errors, invalid
+from sampan_master.apiserver.validation.names import complain, qualified_name
+
+_CONTAINER_RESOURCES = frozenset({"cpu", "memory", "ephemeral-storage"})
+_NOT_STANDARD = "must be a standard resource type or fully qualified"
+
+
+def validate_requirements(resources: dict[str, Any], path: str) -> Errors:
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    for field, amounts in (("limits", limits), ("requests", requests)):
+        for name, amount in amounts.items():
+            at = f"{path}.{field}[{name}]"
+            yield from container_resource_name(name, at)
+            yield from _amount(name, amount, at)
+    for name, amount in requests.items():
+        limit = limits.get(name)
+        if limit is not None and quantity.milli(amount) > quantity.milli(limit):
+            yield invalid(f"{path}.requests", amount, f"must be less than or equal to {name} limit of {limit}")
+        elif limit is None and not _overcommittable(name):
+            yield invalid(f"{path}.limits", "", f"Limit must be set for non overcommitable resource {name}")
+
+
+def _overcommittable(name: str) -> bool:
+    return ("/" not in name or name.startswith("kubernetes.io/")) and not name.startswith("hugepages-")
+
+
+def container_resource_name(name: str, path: str) -> Errors:
+    yield from complain(path, name, qualified_name(name))
+    if "/" not in name and name not in _CONTAINER_RESOURCES and not name.startswith("hugepages-"):
+        yield invalid(path, name, _NOT_STANDARD)
+        yield invalid(path, name, "must be a standard resource for containers")
+
+
+def _amount(name: str, amount: str, path: str) -> Errors:
+    milli = quantity.milli(amount)
+    if milli < 0:
+        yield invalid(path, amount, "must be greater than or equal to 0")
+    if not _overcommittable(name) and milli % 1000:
+        yield invalid(path, amount, "must be an integer")
+
+
+def validate_capacity(amounts: dict[str, str], path: str) -> Errors:
+    for name, amount in amounts.items():
+        yield from complain(f"{path}[{name}]", name, qualified_name(name))
+        if quantity.milli(amount) < 0:
+            yield invalid(f"{path}[{name}]", amount, "must be greater than or equal to 0")

@@ -1,0 +1,97 @@
+"""Watches over HTTP: events as lines of JSON. What is shared by all watchers is encoded once; Tables are per client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+from typing import Any
+
+
+from sampan_api.client import EventType
+from sampan_api.errors import Expired
+from sampan_api.meta import Object
+from sampan_master.apiserver.options import first
+from sampan_master.apiserver.registry import Registry
+from sampan_master.apiserver.requests import ApiRequest
+from sampan_master.apiserver.resource import ResourceType
+from sampan_master.apiserver.routing import Target
+from sampan_master.apiserver.selecting import select
+from sampan_master.apiserver.tables import View, bookmark_table, partial, table
+from sampan_master.apiserver.watching import Watch, added_line, event_line, open_watch, watch_options
+
+
+class _Lines:
+    """Turns events into the lines of one client."""
+
+    def __init__(self, rt: ResourceType, view: View, registry: Registry) -> None:
+        self._rt = rt
+        self._view = view
+        self._clock = registry.clock
+        self._first = True
+
+    @property
+    def shared(self) -> bool:
+        return not self._view.kind
+
+    def line(self, type_: EventType, obj: Object) -> bytes:
+        return event_line(type_, self._seen(obj))
+
+    def _seen(self, obj: Object) -> dict[str, Any]:
+        if self._view.kind != "Table":
+            return partial(obj, self._view)
+        metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
+        columns, self._first = self._first, False
+        return table(self._rt, [obj], metadata, self._clock.now(), self._view, columns=columns)
+
+    def bookmark(self, obj: Object) -> bytes:
+        if self._view.kind == "Table":
+            return event_line(EventType.BOOKMARK, bookmark_table(self._rt, obj, self._view))
+        if self._view.kind:
+            return event_line(EventType.BOOKMARK, partial(obj, self._view))
+        return event_line(EventType.BOOKMARK, obj)
+
+
+async def serve_watch(request: ApiRequest, target: Target, registry: Registry) -> None:
+    accepted = request.accepted(watch=True)
+    fields = first(request.query, "fieldSelector")
+    if target.name:
+        fields = ",".join(filter(None, (fields, f"metadata.name={target.name}")))
+    selected = select(target.type, target.namespace, first(request.query, "labelSelector"), fields)
+    options = watch_options(request.query)
+    await request.body()
+    try:
+        watch = await open_watch(registry.storage.cache, target.type, selected, options)
+    except Expired as error:
+        await request.stream(_one(event_line("ERROR", error.status())))
+        return
+    lines = _Lines(target.type, accepted.view, registry)
+    gone = asyncio.ensure_future(request.disconnected())
+    gone.add_done_callback(lambda _: watch.close())
+    try:
+        async with aclosing(_stream(watch, lines)) as stream:
+            await request.stream(stream)
+    finally:
+        gone.cancel()
+        with suppress(asyncio.CancelledError):
+            await gone
+
+
+async def _one(line: bytes) -> AsyncIterator[bytes]:
+    yield line
+
+
+async def _stream(watch: Watch, lines: _Lines) -> AsyncIterator[bytes]:
+    # An empty piece sends the response head at once: clients wait for it before they go on.
+    first_lines = [added_line(e) if lines.shared else lines.line(EventType.ADDED, e.obj) for e in watch.initial]
+    if watch.marks_end:
+        first_lines.append(lines.bookmark(watch.bookmark(initial_end=True)))
+    yield b"".join(first_lines)
+    async with aclosing(watch.batches()) as batches:
+        async for batch in batches:
+            if not batch:
+                yield lines.bookmark(watch.bookmark())
+            elif lines.shared:
+                yield b"".join([change.line for change in batch])
+            else:
+                yield b"".join([lines.line(change.type, change.obj) for change in batch])
