@@ -73,11 +73,11 @@ def _restarted(plan: Plan) -> Plan:
 
 
 def machine_capacity() -> tuple[int, int]:
-    """CPU milli that we may use, and bytes of memory."""
+    """CPUs that we may use, and bytes of memory."""
     cpus = len(os.sched_getaffinity(0))
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemTotal:"):
-            return cpus * 1000, int(line.split()[1]) * 1024
+            return cpus, int(line.split()[1]) * 1024
     raise ClusterError("/proc/meminfo has no MemTotal")
 
 

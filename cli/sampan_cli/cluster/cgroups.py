@@ -107,7 +107,7 @@ def disable_at_root(names: list[str]) -> None:
 
 
 def _limit(hierarchy: Hierarchy, path: Path, plan: Plan) -> None:
-    quota = plan.node_cpu_milli * CPU_PERIOD_US // 1000
+    quota = plan.node_cpus * CPU_PERIOD_US
     if hierarchy.version == 2:
         settings = {"memory.max": f"{plan.node_memory}", "cpu.max": f"{quota} {CPU_PERIOD_US}"}
     else:

@@ -39,7 +39,7 @@ class Plan:
     api_port: int
     etcd_client_port: int
     etcd_peer_port: int
-    node_cpu_milli: int
+    node_cpus: int
     node_memory: int
     nodes: tuple[NodePlan, ...]
 
@@ -90,7 +90,7 @@ def choose_subnet(taken: Iterable[str], cluster_cidr: str) -> str:
 
 
 def make_plan(settings: ClusterSettings, subnet: str, ports: tuple[int, int, int], machine: tuple[int, int]) -> Plan:
-    """`ports` = API, etcd client, etcd peer; `machine` = CPU milli and bytes of memory to divide among the nodes."""
+    """`ports` = API, etcd client, etcd peer; `machine` = CPUs and bytes of memory to divide among the nodes."""
     hosts = ipaddress.ip_network(subnet)
     cluster = settings.cluster
     nodes = tuple(
@@ -112,7 +112,7 @@ def make_plan(settings: ClusterSettings, subnet: str, ports: tuple[int, int, int
         api_port=api,
         etcd_client_port=client,
         etcd_peer_port=peer,
-        node_cpu_milli=settings.node_cpu_milli or max(100, machine[0] // settings.nodes),
+        node_cpus=settings.node_cpus or max(1, machine[0] // settings.nodes),
         node_memory=settings.node_memory or machine[1] // settings.nodes,
         nodes=nodes,
     )
@@ -171,7 +171,7 @@ def _agent(plan: Plan, node: NodePlan) -> Component:
         *("--node-name", node.name, "--join", join, "--data-dir", str(state / "agent"), "--run-dir", str(run)),
         *("--runtime-endpoint", f"unix://{run}/runtime.sock", "--node-ip", node.ip),
         *("--cgroup-root", f"{plan.cgroup}/{node.name}", "--machine-seed", f"{plan.settings.cluster}/{node.name}"),
-        *("--cpu", f"{plan.node_cpu_milli}m", "--memory", str(plan.node_memory)),
+        *("--cpu", str(plan.node_cpus), "--memory", str(plan.node_memory)),
     )
     log = str(state / "log" / "agent.log")
     return Component(f"agent-{node.name}", argv, "sampan_agent.__main__", node.netns, log, after=join)

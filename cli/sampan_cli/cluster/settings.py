@@ -22,8 +22,8 @@ class ClusterSettings:
     nodes: int = 3
     port: int = 6443
     cluster_cidr: str = CLUSTER_CIDR
-    node_cpu_milli: int = 0
-    """Per node; 0 = the machine's CPUs divided by the number of nodes."""
+    node_cpus: int = 0
+    """Whole CPUs per node; 0 = the machine's divided by the number of nodes, at least one."""
     node_memory: int = 0
     """Bytes per node; 0 = the machine's memory divided by the number of nodes."""
     master_options: tuple[str, ...] = ()

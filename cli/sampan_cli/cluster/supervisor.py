@@ -2,8 +2,8 @@
 
 Started by `up`, and by the guardian when it has died. It begins by adopting what runs already (pid + start time + boot
 id on record), so its own death changes nothing for anybody. It imports the mains once, before the first fork: a fork
-of a warm interpreter serves within milliseconds. So it must stay single-threaded, and no main may open a gRPC channel at
-import time. SIGTERM ends it and nothing else; taking the cluster down is the work of `takedown`.
+of a warm interpreter serves within milliseconds. So it must stay single-threaded, and no main may open a gRPC channel
+at import time. SIGTERM ends it and nothing else; taking the cluster down is the work of `takedown`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,187 @@
+"""Which resources the server has, under which names. Kept on disk per server, and asked again when a name is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sampan_cli.errors import CliError, ServerError
+from sampan_cli.rest import Api
+
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+
+
+@dataclass(frozen=True)
+class Resource:
+    group: str
+    version: str
+    plural: str
+    singular: str
+    kind: str
+    namespaced: bool
+    shorts: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ()
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def qualified(self) -> str:
+        """`pods`, `replicasets.apps`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def qualified_singular(self) -> str:
+        """What `-o name` and the messages use: `pod`, `replicaset.apps`."""
+        singular = self.singular or self.kind.lower()
+        return f"{singular}.{self.group}" if self.group else singular
+
+    def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
+        """Without a namespace: all of them, or a cluster-scoped one."""
+        base = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        middle = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        end = f"/{name}" if name else ""
+        return f"{base}{middle}/{self.plural}{end}" + (f"/{subresource}" if subresource else "")
+
+
+class Discovery:
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._resources: list[Resource] | None = None
+        self._fresh = False
+
+    def resolve(self, word: str) -> Resource:
+        """By plural, singular, short name or kind, each with or without `.group` or `.version.group`."""
+        found = self._search(word.lower())
+        if found is None and not self._fresh:
+            self._fetch()
+            found = self._search(word.lower())
+        if found is None:
+            raise CliError(f'error: the server doesn\'t have a resource type "{word}"')
+        return found
+
+    def category(self, word: str) -> list[Resource]:
+        """`all` and the like."""
+        return [r for r in self._known() if word in r.categories and "list" in r.verbs]
+
+    def for_object(self, api_version: str, kind: str) -> Resource | None:
+        group, _, version = api_version.rpartition("/")
+
+        def search() -> Resource | None:
+            matches = (r for r in self._known() if r.kind == kind and r.group == group and r.version == version)
+            return next(matches, None)
+
+        found = search()
+        if found is None and not self._fresh:
+            self._fetch()
+            found = search()
+        return found
+
+    def _search(self, word: str) -> Resource | None:
+        name, _, group = word.partition(".")
+        version = ""
+        for candidate in self._known():
+            if name not in (candidate.plural, candidate.singular, candidate.kind.lower(), *candidate.shorts):
+                continue
+            version = f"{candidate.version}.{candidate.group}".rstrip(".")
+            if group in ("", candidate.group, version):
+                return candidate
+        return None
+
+    def _known(self) -> list[Resource]:
+        if self._resources is None:
+            self._resources = _read_cache(self._cache_path())
+        if self._resources is None:
+            self._fetch()
+        return self._resources or []
+
+    def _fetch(self) -> None:
+        self._resources = [*_list(self._api, "/api"), *_list(self._api, "/apis")]
+        self._fresh = True
+        _write_cache(self._cache_path(), self._resources)
+
+    def _cache_path(self) -> Path:
+        access = self._api.access
+        key = hashlib.sha256(f"{access.server}\n{access.ca_pem}".encode()).hexdigest()[:16]
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        return Path(base) / "sampan" / "discovery" / f"{key}.json"
+
+
+def _read_cache(path: Path) -> list[Resource] | None:
+    try:
+        entries = json.loads(path.read_bytes())
+        return [
+            Resource(**{key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()}) for entry in entries
+        ]
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write_cache(path: Path, resources: list[Resource]) -> None:
+    """A cache: a home that cannot be written costs two requests per command, not the command."""
+    temporary = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps([asdict(r) for r in resources]))
+        temporary.replace(path)
+    except OSError:
+        return
+
+
+def _list(api: Api, root: str) -> list[Resource]:
+    answer = api.call("GET", root, accept=AGGREGATED)
+    if answer.get("kind") == "APIGroupDiscoveryList":
+        return [
+            _aggregated(item["metadata"].get("name", ""), version["version"], entry)
+            for item in answer["items"]
+            for version in item["versions"]
+            for entry in version.get("resources") or []
+        ]
+    if answer.get("kind") == "APIVersions":
+        group_versions = [("", v) for v in answer["versions"]]
+    else:
+        group_versions = [(g["name"], v["version"]) for g in answer["groups"] for v in g["versions"]]
+    return [resource for group, version in group_versions for resource in _unaggregated(api, group, version)]
+
+
+def _aggregated(group: str, version: str, entry: dict[str, Any]) -> Resource:
+    return Resource(
+        group=group,
+        version=version,
+        plural=entry["resource"],
+        singular=entry.get("singularResource", ""),
+        kind=entry["responseKind"]["kind"],
+        namespaced=entry["scope"] == "Namespaced",
+        shorts=tuple(entry.get("shortNames") or ()),
+        categories=tuple(entry.get("categories") or ()),
+        verbs=tuple(entry.get("verbs") or ()),
+    )
+
+
+def _unaggregated(api: Api, group: str, version: str) -> list[Resource]:
+    path = f"/apis/{group}/{version}" if group else f"/api/{version}"
+    try:
+        entries = api.call("GET", path)["resources"]
+    except ServerError:
+        return []
+    return [
+        Resource(
+            group=group,
+            version=version,
+            plural=entry["name"],
+            singular=entry.get("singularName", ""),
+            kind=entry["kind"],
+            namespaced=entry["namespaced"],
+            shorts=tuple(entry.get("shortNames") or ()),
+            categories=tuple(entry.get("categories") or ()),
+            verbs=tuple(entry.get("verbs") or ()),
+        )
+        for entry in entries
+        if "/" not in entry["name"]
+    ]

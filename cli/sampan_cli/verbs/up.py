@@ -1,0 +1,103 @@
+"""`sampan up`: a cluster on this machine, ready to use.
+
+The settings of the master among its flags go to the master as they are (`--node-monitor-grace-seconds 8`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from sampan_cli.errors import ClusterError, UsageError
+
+MASTER_FLAGS = (
+    "--node-heartbeat-seconds",
+    "--node-monitor-grace-seconds",
+    "--node-monitor-period-seconds",
+    "--default-toleration-seconds",
+    "--event-ttl-seconds",
+    "--scheduler-config",
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--nodes", type=int, default=3, help="how many nodes (default: 3)")
+    parser.add_argument("--port", type=int, default=6443, help="of the API; the next free one is taken")
+    parser.add_argument("--cluster-cidr", default="10.244.0.0/16", help="the pods' addresses")
+    parser.add_argument("--node-cpus", type=int, default=0, help="CPUs per node (default: the machine's/N)")
+    parser.add_argument("--node-memory", default="", help="memory per node, such as 2Gi (default: the machine's/N)")
+    parser.add_argument("--no-apply", action="store_true", help="do not apply manifests/hello.yaml")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for nodes and pods")
+    group = parser.add_argument_group("settings of the master")
+    for flag in MASTER_FLAGS:
+        group.add_argument(flag, default=None)
+
+
+def run(args: argparse.Namespace) -> int:
+    from sampan_cli.cluster import bringup, preflight, waiting
+    from sampan_cli.cluster.settings import ClusterSettings, kubeconfig_of
+
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - began:5.1f} s] {text}", flush=True)
+
+    preflight.check()
+    options = {flag: getattr(args, flag.strip("-").replace("-", "_")) for flag in MASTER_FLAGS}
+    settings = ClusterSettings(
+        cluster=args.cluster,
+        nodes=args.nodes,
+        port=args.port,
+        cluster_cidr=args.cluster_cidr,
+        node_cpus=args.node_cpus,
+        node_memory=_memory_bytes(args.node_memory),
+        master_options=tuple(word for flag, value in options.items() if value is not None for word in (flag, value)),
+    )
+    brought = bringup.bring_up(settings, say)
+    if brought.was_running:
+        say(f"cluster {args.cluster} is already running")
+    session = waiting.wait_for_api(brought.plan, args.timeout, say)
+    waiting.wait_for_nodes(session, brought.plan, args.timeout, say)
+    if not args.no_apply and not brought.was_running:
+        manifest = hello_manifest()
+        waiting.apply_manifest(session, manifest, say)
+        waiting.wait_for_pods(session, brought.plan, args.timeout, say)
+    print()
+    waiting.print_pods(session)
+    print(_next_commands(args.cluster, str(kubeconfig_of(args.cluster))))
+    return 0
+
+
+def hello_manifest() -> Path:
+    """In the repository beside the sources, or in the installed package."""
+    here = Path(__file__).resolve()
+    for candidate in (here.parents[3] / "manifests" / "hello.yaml", here.parents[1] / "manifests" / "hello.yaml"):
+        if candidate.exists():
+            return candidate
+    raise ClusterError("manifests/hello.yaml is not where Sampan is installed; use --no-apply")
+
+
+def _memory_bytes(text: str) -> int:
+    units = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "k": 10**3, "M": 10**6, "G": 10**9}
+    number, factor = text, 1
+    for unit, size in units.items():
+        if text.endswith(unit):
+            number, factor = text.removesuffix(unit), size
+            break
+    try:
+        return round(float(number or 0) * factor)
+    except ValueError as error:
+        raise UsageError(f'--node-memory "{text}" is not an amount of memory such as 512Mi or 2Gi') from error
+
+
+def _next_commands(cluster: str, kubeconfig: str) -> str:
+    flag = "" if cluster == "sampan" else f" --cluster {cluster}"
+    return f"""
+Try next:
+  sampan{flag} get nodes,pods,rs -A -o wide
+  sampan{flag} scale rs hello --replicas=5
+  sampan{flag} logs -f -l app=hello -c c2
+  sampan{flag} status
+  export KUBECONFIG={kubeconfig}      # then any kubectl
+  sampan{flag} down"""
