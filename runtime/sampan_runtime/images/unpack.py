@@ -59,7 +59,7 @@ def unpack_layer(source: IO[bytes], target: Path, limits: Limits | None = None) 
         with directory(target) as root, tarfile.open(None, "r|", cast(IO[bytes], reader)) as archive:
             _Extraction(archive, root, limits or Limits()).run()
         return reader.drain()
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, ValueError) as error:
         raise BadImage(f"damaged layer: {error}") from error
 
 
