@@ -1,0 +1,143 @@
+"""The scheduling loop on the real registry."""
+
+import asyncio
+
+from cluster import eventually
+from sampan_api import meta
+from sampan_api.client import EVENTS, NODES, PODS
+from sampan_api.errors import ServiceUnavailable
+from sampan_master.scheduler import SchedulerConfig, run
+
+
+class Flaky:
+    """A client whose bindings fail, before or after they took effect, as often as told."""
+
+    def __init__(self, client, *, before=0, after=0):
+        self._client, self.before, self.after = client, before, after
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    async def create(self, resource, obj, namespace="", subresource=""):
+        if subresource == "binding" and self.before:
+            self.before -= 1
+            raise ServiceUnavailable("etcd is away")
+        answer = await self._client.create(resource, obj, namespace, subresource)
+        if subresource == "binding" and self.after:
+            self.after -= 1
+            raise ServiceUnavailable("etcd went away")
+        return answer
+
+
+def schedule(cluster, client=None, **config):
+    return cluster.spawn(run(client or cluster.client, cluster.clock, SchedulerConfig(**config)))
+
+
+async def bound(cluster, count):
+    pods = [p for p in await cluster.pods() if p["spec"].get("nodeName")]
+    return pods if len(pods) == count else None
+
+
+async def events(cluster, reason):
+    return [e for e in await cluster.list(EVENTS, "default") if e["reason"] == reason]
+
+
+async def test_a_pod_is_bound_and_says_so(cluster):
+    await cluster.node("n1")
+    schedule(cluster)
+    await cluster.pod("web")
+    (pod,) = await eventually(lambda: bound(cluster, 1))
+    assert pod["spec"]["nodeName"] == "n1"
+    assert meta.condition(pod, "PodScheduled")["status"] == "True"
+    (event,) = await eventually(lambda: events(cluster, "Scheduled"))
+    assert event["message"] == "Successfully assigned default/web to n1"
+    assert event["reportingComponent"] == "default-scheduler"
+
+
+async def test_a_pod_that_fits_nowhere_says_why_and_goes_when_a_node_comes(cluster):
+    await cluster.node("n1", taints=[{"key": "k", "value": "v", "effect": "NoSchedule"}])
+    schedule(cluster)
+    await cluster.pod("web")
+
+    async def refused():
+        pod = await cluster.client.get(PODS, "web", "default")
+        return meta.condition(pod, "PodScheduled")
+
+    condition = await eventually(refused)
+    assert condition["reason"] == "Unschedulable"
+    assert condition["message"].startswith("0/1 nodes are available: 1 node(s) had untolerated taint {k: v}. ")
+    (event,) = await eventually(lambda: events(cluster, "FailedScheduling"))
+    assert event["message"] == condition["message"]
+    await cluster.node("n2")
+    (pod,) = await eventually(lambda: bound(cluster, 1))
+    assert pod["spec"]["nodeName"] == "n2"
+
+
+async def test_replicas_spread_over_equal_nodes_and_never_overcommit(cluster):
+    for i in range(3):
+        await cluster.node(f"n{i}", pods="5")
+    schedule(cluster)
+    for i in range(20):
+        await cluster.pod(f"p{i}")
+    pods = await eventually(lambda: bound(cluster, 15))
+    assert sorted(p["spec"]["nodeName"] for p in pods) == sorted(["n0", "n1", "n2"] * 5)
+
+
+async def test_two_schedulers_bind_every_pod_once(cluster):
+    for i in range(4):
+        await cluster.node(f"n{i}", cpu="10", memory="64Gi")
+    schedule(cluster, seed=1)
+    schedule(cluster, seed=2)
+    await asyncio.gather(*(cluster.pod(f"p{i}") for i in range(40)))
+    await eventually(lambda: bound(cluster, 40))
+
+
+async def test_a_pod_of_another_scheduler_is_left_alone(cluster):
+    await cluster.node("n1")
+    schedule(cluster)
+    await cluster.pod("other", schedulerName="mine")
+    await cluster.pod("ours")
+    (pod,) = await eventually(lambda: bound(cluster, 1))
+    assert meta.name(pod) == "ours"
+
+
+async def test_a_binding_that_failed_is_tried_again(cluster):
+    await cluster.node("n1")
+    schedule(cluster, Flaky(cluster.client, before=1), initial_backoff_seconds=0.01)
+    await cluster.pod("web")
+    await eventually(lambda: bound(cluster, 1))
+
+
+async def test_a_binding_with_an_unclear_outcome_is_looked_up(cluster):
+    await cluster.node("n1", pods="1")
+    schedule(cluster, Flaky(cluster.client, after=1))
+    await cluster.pod("a")
+    await eventually(lambda: events(cluster, "Scheduled"))
+    assert len(await bound(cluster, 1)) == 1
+
+
+async def test_room_made_by_a_deleted_pod_is_used(cluster):
+    await cluster.node("n1", pods="1")
+    schedule(cluster, initial_backoff_seconds=0.01)
+    await cluster.pod("first")
+    await eventually(lambda: bound(cluster, 1))
+    await cluster.pod("second")
+    await eventually(lambda: events(cluster, "FailedScheduling"))
+    cluster.spawn(cluster.kubelet())
+    await cluster.client.delete(PODS, "first", "default")
+
+    async def second_bound():
+        return (await cluster.client.get(PODS, "second", "default"))["spec"].get("nodeName")
+
+    assert await eventually(second_bound) == "n1"
+
+
+async def test_a_cordoned_node_gets_nothing(cluster):
+    await cluster.node("n1")
+    await cluster.node("n2")
+    node = await cluster.client.get(NODES, "n1")
+    await cluster.client.update(NODES, meta.with_path(node, ("spec", "unschedulable"), True))
+    schedule(cluster)
+    for i in range(6):
+        await cluster.pod(f"p{i}")
+    assert {p["spec"]["nodeName"] for p in await eventually(lambda: bound(cluster, 6))} == {"n2"}
