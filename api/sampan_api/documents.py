@@ -20,7 +20,7 @@ _MAX_DEPTH = 150
 
 
 class DecodeError(ValueError):
-    """The body cannot be read; the message is the API server's (a 400)."""
+    """The body cannot be read, or is no such object; the message is the API server's (a 400)."""
 
 
 def load_json(body: bytes, find_duplicates: bool = False) -> tuple[Any, list[str]]:
@@ -48,45 +48,58 @@ def decode_yaml_documents(text: str | bytes) -> list[Any]:
             _refuse_aliases(text)
         documents = [_as_json(document, 0) for document in yaml.load_all(text, Loader=_Loader)]
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise DecodeError(f"error converting YAML to JSON: yaml: line {line}: {error.problem}") from None
+        raise DecodeError(f"error converting YAML to JSON: yaml: {_where(error)}{error.problem}") from None
     except yaml.YAMLError as error:
         raise DecodeError(f"error converting YAML to JSON: yaml: {error}") from None
     except RecursionError:
         raise DecodeError("error converting YAML to JSON: yaml: exceeded max depth") from None
+    except ValueError as error:
+        raise DecodeError(f"error converting YAML to JSON: yaml: {error}") from None
     return [document for document in documents if document is not None]
+
+
+def _where(error: yaml.MarkedYAMLError) -> str:
+    """The line as Go's reader counts: from nought, but from one for what the scanner stumbles over."""
+    for mark in (error.context_mark, error.problem_mark):
+        if mark is not None and mark.line:
+            return f"line {mark.line + isinstance(error, yaml.scanner.ScannerError)}: "
+    return ""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML 1.1 without timestamps; a key set twice in one mapping is an error, as in Go's reader."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
         self.flatten_mapping(node)
-        mapping: dict[Any, Any] = {}
+        mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, list | dict):
+            value = self.construct_object(key_node, deep=True)
+            if isinstance(value, list | dict):
                 raise yaml.constructor.ConstructorError(None, None, "invalid map key", key_node.start_mark)
+            key = _key(value)
             if key in mapping:
                 line = key_node.start_mark.line + 1
                 raise yaml.YAMLError(f'unmarshal errors:\n  line {line}: key "{key}" already set in map')
             mapping[key] = self.construct_object(value_node, deep=True)
         return mapping
 
-    def construct_yaml_map(self, node: yaml.MappingNode) -> dict[Any, Any]:
+    def construct_yaml_map(self, node: yaml.MappingNode) -> dict[str, Any]:
         return self.construct_mapping(node)
 
 
+_REPLACED = {f"tag:yaml.org,2002:{tag}" for tag in ("timestamp", "int", "float", "value")}
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-# YAML 1.1's one-letter booleans, which Kubernetes' reader knows and PyYAML does not.
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:y|Y|n|N)$"), list("yYnN"))
-# 1e3 is a number to Kubernetes; PyYAML wants a dot in it.
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+# As Kubernetes' reader has it: `y` and `n` are booleans, 1e3 is a number, 22:22 and = are texts.
+for _tag, _pattern, _first in (
+    ("bool", r"y|Y|n|N", "yYnN"),
+    ("int", r"[-+]?(?:0b[01_]+|0[xX][0-9a-fA-F_]+|0o?[0-7_]+|0|[1-9][0-9_]*)", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9_]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
 
 
 def _construct_bool(loader: Any, node: yaml.ScalarNode) -> bool:
@@ -109,13 +122,15 @@ def _as_json(value: Any, depth: int) -> Any:
         raise DecodeError("error converting YAML to JSON: yaml: exceeded max depth")
     match value:
         case dict():
-            return {_key(key): _as_json(item, depth + 1) for key, item in value.items()}
+            return {key: _as_json(item, depth + 1) for key, item in value.items()}
         case list():
             return [_as_json(item, depth + 1) for item in value]
         case float() if not math.isfinite(value):
             raise DecodeError(f"error converting YAML to JSON: json: unsupported value: {value}")
         case float() if value.is_integer() and abs(value) < 2**53:
             return int(value)
+        case int() if not -(2**63) <= value < 2**64:
+            return float(value)
         case bytes():
             return value.decode(errors="replace")
         case set() | tuple():
@@ -165,7 +180,7 @@ def _duplicates(body: bytes) -> list[str]:
         repeated = repeated or len({key for key, _ in pairs}) != len(pairs)
         return _Pairs(pairs)
 
-    document = json.loads(body, object_pairs_hook=collect)
+    document = json.loads(body, object_pairs_hook=collect, parse_int=str, parse_float=str)
     found: list[str] = []
     if repeated:
         _walk_duplicates(document, "", found)

@@ -7,8 +7,10 @@ model which lists merge by which key, and obeys the directives `$patch`, `$retai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from sampan_api.meta import Object
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from sampan_api.schema import Field, Model
 
 _MAX_OPERATIONS = 10_000
+_MAX_COPIED = 3 * 1024 * 1024
+"""Bytes that all `copy` operations of one patch may add: a few of them could otherwise fill the memory."""
+_MAX_PATH = 100
 _REJECTED = "the server rejected our request due to an error in our request"
 
 
@@ -44,10 +49,15 @@ def json_patch(obj: Object, ops: Any) -> Object:
         message = f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(ops)}"
         raise PatchError(message, code=413)
     result: Any = obj
+    copied = 0
     for op in ops:
-        result = _operate(result, op)
+        result, size = _operate(result, op)
+        copied += size
+        if copied > _MAX_COPIED:
+            raise _rejected("the copy operations add up to too much")
     if not isinstance(result, dict):
         raise _rejected("the result is not an object")
+    _size(result)
     return result
 
 
@@ -93,32 +103,42 @@ def _rejected(detail: str) -> PatchError:
 # RFC 6902
 
 
-def _operate(document: Any, op: Any) -> Any:
+def _operate(document: Any, op: Any) -> tuple[Any, int]:
+    """The document after `op`, and how many bytes were copied."""
     if not isinstance(op, dict) or not isinstance(op.get("path"), str):
         raise _rejected("an operation needs a path")
     path = _pointer(op["path"])
     match op.get("op"):
         case "add":
-            return _add(document, path, _operand(op))
+            return _add(document, path, _operand(op)), 0
         case "remove":
-            return _remove(document, path)
+            return _remove(document, path), 0
         case "replace":
-            value = _operand(op)
             _read(document, path)
-            return _add(_remove(document, path), path, value) if path else value
+            return _replace(document, path, _operand(op)), 0
         case "test":
-            if not _same(_read(document, path), op.get("value")):
+            if not _same(_read(document, path, missing_is_null=True), op.get("value")):
                 raise _rejected(f"testing value {op['path']} failed")
-            return document
+            return document, 0
         case "copy":
-            return _add(document, path, _read(document, _source(op)))
+            value = _read(document, _source(op))
+            return _add(document, path, value), _size(value)
         case "move":
             source = _source(op)
-            if source == path[: len(source)] and source != path:
+            if source == path:
+                return document, 0
+            if source == path[: len(source)]:
                 raise _rejected("cannot move a value into itself")
-            return _add(_remove(document, source), path, _read(document, source))
+            return _add(_remove(document, source), path, _read(document, source)), 0
         case other:
             raise _rejected(f"unexpected kind: {other}")
+
+
+def _size(value: Any) -> int:
+    try:
+        return len(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        raise _rejected("the result is nested too deeply") from None
 
 
 def _operand(op: dict[str, Any]) -> Any:
@@ -139,7 +159,10 @@ def _pointer(text: str) -> list[str]:
         return []
     if not text.startswith("/"):
         raise _rejected(f"{text!r} is not a JSON pointer")
-    return [part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/")]
+    path = [part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/")]
+    if len(path) > _MAX_PATH:
+        raise _rejected(f"a path of {len(path)} parts leads nowhere")
+    return path
 
 
 def _position(target: list[Any], token: str, *, end: int) -> int:
@@ -148,15 +171,28 @@ def _position(target: list[Any], token: str, *, end: int) -> int:
     return int(token)
 
 
-def _read(document: Any, path: list[str]) -> Any:
-    for token in path:
+def _read(document: Any, path: list[str], *, missing_is_null: bool = False) -> Any:
+    for index, token in enumerate(path):
         if isinstance(document, dict) and token in document:
             document = document[token]
         elif isinstance(document, list):
             document = document[_position(document, token, end=len(document) - 1)]
+        elif isinstance(document, dict) and missing_is_null and index == len(path) - 1:
+            return None
         else:
             raise _rejected(f"missing path {'/'.join(path)}")
     return document
+
+
+def _replace(document: Any, path: list[str], value: Any) -> Any:
+    """Like `_add`, but a list keeps its length."""
+    if not path:
+        return value
+    token, rest = path[0], path[1:]
+    if isinstance(document, dict):
+        return {**document, token: _replace(document[token], rest, value)}
+    at = int(token)
+    return [*document[:at], _replace(document[at], rest, value), *document[at + 1 :]]
 
 
 def _add(document: Any, path: list[str], value: Any) -> Any:
@@ -241,19 +277,19 @@ def _strategic(target: Object, patch: Object, model: type[Model] | None) -> Obje
     for key, value in patch.items():
         if key.startswith(_DELETE_PRIMITIVES):
             name = key.removeprefix(_DELETE_PRIMITIVES)
-            result[name] = [item for item in result.get(name) or [] if item not in value]
+            gone = _list_of(value, "primitive list")
+            result[name] = [item for item in result.get(name) or [] if item not in gone]
     for key, value in patch.items():
-        if key in (_PATCH, _RETAIN) or key.startswith((_ORDER, _DELETE_PRIMITIVES)):
+        if key.startswith("$"):
             continue
         if value is None:
             result.pop(key, None)
-            continue
-        order = patch.get(_ORDER + key)
-        result[key] = _strategic_value(result.get(key), value, known.get(key), order)
+        else:
+            result[key] = _strategic_value(result.get(key), value, known.get(key), patch.get(_ORDER + key))
     for key, order in patch.items():
         name = key.removeprefix(_ORDER)
-        if key.startswith(_ORDER) and name not in patch and result.get(name):
-            result[name] = _strategic_list(result[name], [], known.get(name), order)
+        if key.startswith(_ORDER) and name not in patch and name in known and result.get(name):
+            result[name] = _strategic_list(result[name], [], known[name], order)
     return result
 
 
@@ -266,91 +302,95 @@ def _fields(model: type[Model] | None) -> Mapping[str, Field]:
     return fields(model)
 
 
+def _list_of(value: Any, directive: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise PatchError(f"invalid patch format of {directive}")
+    return value
+
+
 def _retained(target: Object, patch: Object) -> Object:
-    keep = patch.get(_RETAIN)
-    if keep is None:
+    if _RETAIN not in patch:
         return dict(target)
-    if not isinstance(keep, list):
-        raise PatchError(f"{_RETAIN} is not a list", code=400)
-    for key in patch:
-        if not key.startswith("$") and patch[key] is not None and key not in keep:
-            raise PatchError(f"{_RETAIN} list doesn't contain all the keys of the patch: {_go_map(patch)}")
+    keep = _list_of(patch[_RETAIN], "retainKeys")
+    if any(not key.startswith("$") and patch[key] is not None and key not in keep for key in patch):
+        raise PatchError("invalid patch format of retainKeys")
     return {key: value for key, value in target.items() if key in keep}
 
 
 def _strategic_value(target: Any, value: Any, field: Field | None, order: Any) -> Any:
+    strategies = field.patch_strategy.split(",") if field is not None else []
     if isinstance(value, dict):
-        base = target if isinstance(target, dict) else {}
-        if field is not None and "replace" in field.patch_strategy.split(","):
+        if not isinstance(target, dict) or "replace" in strategies:
             return _without_directives(value)
-        return _strategic(base, value, field.message if field is not None and field.container != "list" else None)
+        return _strategic(target, value, field.message if field is not None and not field.container else None)
     if isinstance(value, list):
-        if field is None or "merge" not in field.patch_strategy.split(","):
-            return _without_directives([item for item in value if not _is_replace(item)])
-        return _strategic_list(target if isinstance(target, list) else [], value, field, order)
+        if field is None or "merge" not in strategies or not isinstance(target, list):
+            return _without_directives(value)
+        return _strategic_list(target, value, field, order)
     return value
 
 
-def _is_replace(item: Any) -> bool:
-    return isinstance(item, dict) and item.get(_PATCH) == "replace"
+def _directive(item: Any) -> Any:
+    return item.get(_PATCH) if isinstance(item, dict) else None
 
 
-def _strategic_list(target: list[Any], patch: list[Any], field: Field | None, order: Any) -> list[Any]:
-    if field is None or not field.merge_key:
-        return _strategic_set(target, patch, order)
+def _strategic_list(target: list[Any], patch: list[Any], field: Field, order: Any) -> list[Any]:
+    if order is not None:
+        order = _list_of(order, "setElementOrder list")
+    if not field.merge_key:
+        union = list(dict.fromkeys([*target, *patch]))
+        return _in_order(union, target, patch if order is None else order, key=lambda item: item)
+    if any(_directive(item) == "replace" for item in patch):
+        kept: list[Any] = _without_directives(patch)
+        return kept
     return _keyed_list(target, patch, field, order)
 
 
-def _strategic_set(target: list[Any], patch: list[Any], order: Any) -> list[Any]:
-    """A list of primitives that merges: the union, in the order asked for."""
-    result = list(dict.fromkeys([*target, *patch]))
-    return _ordered(result, list(target), order, lambda item: item) if order is not None else result
-
-
-def _keyed_list(target: list[Any], patch: list[Any], field: Field, order: Any) -> list[Any]:
+def _keyed_list(target: list[Any], patch: list[Any], field: Field, order: list[Any] | None) -> list[Any]:
     merge_key = field.merge_key
-    if any(_is_replace(item) for item in patch):
-        return [_without_directives(item) for item in patch if not _is_replace(item)]
+
+    def key(item: Any) -> Any:
+        return item.get(merge_key) if isinstance(item, dict) else item
+
     result = list(target)
     for item in patch:
         value = _merge_key_of(item, merge_key)
-        at = next((i for i, old in enumerate(result) if isinstance(old, dict) and old.get(merge_key) == value), None)
-        if item.get(_PATCH) == "delete":
-            result = [old for old in result if not (isinstance(old, dict) and old.get(merge_key) == value)]
+        at = next((index for index, old in enumerate(result) if key(old) == value), None)
+        if _directive(item) == "delete":
+            result = [old for old in result if key(old) != value]
         elif at is None:
-            result.append(_strategic({}, item, field.message))
+            result.append(_without_directives(item))
         else:
             result[at] = _strategic(result[at], item, field.message)
-    if order is None:
-        return result
-    wanted = [_merge_key_of(item, merge_key) if isinstance(item, dict) else item for item in order]
-    return _ordered(result, [item.get(merge_key) for item in target], wanted, lambda item: item.get(merge_key))
+    wanted = patch if order is None else order
+    return _in_order(result, [key(item) for item in target], [_merge_key_of(item, merge_key) for item in wanted], key)
 
 
 def _merge_key_of(item: Any, merge_key: str) -> Any:
     if not isinstance(item, dict):
-        raise PatchError(f"expected a map in a list merged by {merge_key}, found {_go_value(item)}", code=400)
+        raise PatchError(f"cannot merge {_go_value(item)} into a list of maps")
     if merge_key not in item:
         raise PatchError(f"map: {_go_map(item)} does not contain declared merge key: {merge_key}")
     return item[merge_key]
 
 
-def _ordered(items: list[Any], live: list[Any], wanted: list[Any], key: Any) -> list[Any]:
-    """Items the patch orders come in its order; those only the server has keep their place behind the live
-    neighbour they followed."""
-    ranked = {value: rank for rank, value in enumerate(wanted)}
-    listed = sorted((item for item in items if key(item) in ranked), key=lambda item: ranked[key(item)])
-    position = {value: index for index, value in enumerate(live)}
-    result: list[Any] = listed
-    for item in (item for item in items if key(item) not in ranked):
-        here = position.get(key(item), len(live))
-        at = next((i for i, other in enumerate(result) if position.get(key(other), -1) > here), len(result))
-        result = [*result[:at], item, *result[at:]]
-    return result
+def _in_order(items: list[Any], live: list[Any], wanted: list[Any], key: Callable[[Any], Any]) -> list[Any]:
+    """Items that the patch names come in its order; the others keep theirs, and go before a named one unless
+    the live list had that one first."""
+    rank = {value: index for index, value in enumerate(wanted)}
+    place = {value: index for index, value in enumerate(live)}
+    named = sorted((item for item in items if key(item) in rank), key=lambda item: rank[key(item)])
+    others = sorted((item for item in items if key(item) not in rank), key=lambda item: place.get(key(item), 0))
+    result: list[Any] = []
+    while named and others:
+        left, right = place.get(key(named[0])), place.get(key(others[0]))
+        first = named if left is not None and right is not None and left < right else others
+        result.append(first.pop(0))
+    return [*result, *named, *others]
 
 
 def _without_directives(value: Any) -> Any:
-    """A new subtree is taken as it is, less its directives and its nulls."""
+    """A new subtree is taken as it is, less its directives, its nulls and what it says to delete."""
     if isinstance(value, dict):
         return {
             key: _without_directives(item)
@@ -358,7 +398,7 @@ def _without_directives(value: Any) -> Any:
             if item is not None and key not in (_PATCH, _RETAIN) and not key.startswith((_ORDER, _DELETE_PRIMITIVES))
         }
     if isinstance(value, list):
-        return [_without_directives(item) for item in value]
+        return [_without_directives(item) for item in value if _directive(item) not in ("delete", "replace")]
     return value
 
 

@@ -1,8 +1,8 @@
 """Kubernetes' protobuf bodies in, plain objects out. Nothing is ever encoded: every client reads JSON answers.
 
-A body is the four bytes `k8s\\0` and a `runtime.Unknown` message: the type it holds, and the object's own bytes. Those are
-decoded by the same field tables as JSON, so that both forms of one object give the same result. Messages that JSON
-writes as one text (times, quantities, int-or-string) are small messages here; embedded structs are nested messages.
+A body is the four bytes `k8s\\0` and a `runtime.Unknown` message: the type it holds, and the object's own bytes.
+Those are decoded by the same field tables as JSON, so that both forms of one object give the same result. What JSON
+writes as one text (times, quantities, int-or-string) is a small message here; embedded structs are nested messages.
 Encoding: https://protobuf.dev/programming-guides/encoding/ ; envelope: the API concepts page of Kubernetes.
 """
 

@@ -16,6 +16,7 @@ from functools import lru_cache
 
 _NANO = 10**9
 _MAX = (2**63 - 1) * _NANO
+_MAX_DIGITS = 1000
 _PATTERN = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _DECIMAL_SUFFIX = {power: suffix for suffix, power in _DECIMAL.items()}
@@ -95,7 +96,7 @@ def _parse(text: str) -> Quantity:
             "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
         )
     sign, whole, fraction, suffix = match.group(1), match.group(2), match.group(3) or "", match.group(4)
-    if not whole and not fraction:
+    if not (whole or fraction) or len(text) > _MAX_DIGITS:
         raise QuantityError("unable to parse numeric part of quantity")
     scale, format_ = _suffix(suffix)
     exact = Fraction(int(whole + fraction or "0"), 10 ** len(fraction)) * scale * _NANO

@@ -133,7 +133,7 @@ _EXPRESSION_OPERATORS = {
 
 def _is_integer(text: str) -> bool:
     digits = text[1:] if text[:1] in "+-" else text
-    return digits.isascii() and digits.isdigit() and -(2**63) <= int(text) < 2**63
+    return digits.isascii() and digits.isdigit() and len(digits) < 20 and -(2**63) <= int(text) < 2**63
 
 
 def _quote(text: str) -> str:
