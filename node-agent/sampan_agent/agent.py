@@ -1,7 +1,7 @@
 """`Agent`: the pods this node should run, one worker each, between the node link and the runtime.
 
-The pods are kept on disk as they arrive, so that an agent started while the master is away goes on with them. A snapshot is
-complete: what it does not name is taken off the node, also sandboxes that only the runtime still knows.
+The pods are kept on disk as they arrive, so that an agent started while the master is away goes on with them. A
+snapshot is complete: what it does not name is taken off the node, also sandboxes that only the runtime still knows.
 """
 
 from __future__ import annotations
@@ -210,8 +210,9 @@ class Agent:
     async def _remove_strays(self) -> None:
         """Sandboxes, directories and cgroups of pods nobody asked for."""
         try:
-            known = set(self._workers)
-            for uid in await self._node.cri.pod_uids() - known:
+            for uid in await self._node.cri.pod_uids():
+                if uid in self._workers:
+                    continue
                 _log.warning("pod %s is not this node's any more: removing it", uid)
                 await remove_stray(self._node, uid)
             for directory in self._settings.pods_dir.iterdir():

@@ -1,7 +1,7 @@
 """Files that change all at once: a volume's content lives in one directory behind the symlink `..data`.
 
-A reader of the volume sees the old files or the new ones, never a mixture: the new content is written beside the old, then
-`..data` is renamed over. What the user sees at the top (`key -> ..data/key`) never changes its target.
+A reader of the volume sees the old files or the new ones, never a mixture: the new content is written beside the old,
+then `..data` is renamed over. What the user sees at the top (`key -> ..data/key`) never changes its target.
 """
 
 from __future__ import annotations

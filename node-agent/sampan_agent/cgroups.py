@@ -1,7 +1,7 @@
 """The cgroups the agent makes: `<root>/kubepods[/<qos>]/pod<uid>`, under v1, hybrid and v2 alike.
 
-A driver knows the hierarchies of this machine. Limits are written where the controller is; a controller the machine does not
-have is reported once, by `missing()`, never ignored in silence.
+Limits are written where the controller is; a controller the machine does not have is reported
+once, by `missing()`, never ignored in silence.
 """
 
 from __future__ import annotations

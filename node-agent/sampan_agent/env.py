@@ -84,7 +84,7 @@ def resource_value(pod: Pod, container: Container, ref: dict[str, Any], node: No
     if amount is None and side == "requests":
         amount = (resources.get("limits") or {}).get(resource, 0)
     if amount is None:
-        amount = {"cpu": f"{node.cpu_milli}m", "memory": node.memory}.get(resource, 0)
+        amount = {"cpu": f"{node.cpu_milli}m", "memory": str(node.memory)}.get(resource, "0")
     divisor = str(ref.get("divisor") or "1")
     unit = quantity.milli("1" if divisor == "0" else divisor)
     return str(-(-quantity.milli(amount) // max(unit, 1)))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import grpc
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -53,8 +54,8 @@ async def identity(settings: Settings) -> Identity:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     key, certificate = directory / "node.key", directory / "node.crt"
     file = await _join_file(settings.join)
-    if key.exists() and certificate.exists() and _holds(certificate, file.ca, settings.node_name):
-        return Identity(file.node_server, key.read_bytes(), certificate.read_bytes(), file.ca)
+    if kept := _kept(key, certificate, file.ca, settings.node_name):
+        return Identity(file.node_server, *kept, file.ca)
     private = ec.generate_private_key(ec.SECP256R1())
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -78,16 +79,20 @@ async def _join_file(path: Path) -> JoinFile:
         await asyncio.sleep(0.05)
 
 
-def _holds(certificate: Path, ca: bytes, node_name: str) -> bool:
-    """Whether a kept certificate is still this node's and this cluster's."""
+def _kept(key: Path, certificate: Path, ca: bytes, node_name: str) -> tuple[bytes, bytes] | None:
+    """Key and certificate from an earlier join, if they are still this node's and this cluster's."""
     try:
-        kept = x509.load_pem_x509_certificate(certificate.read_bytes())
+        pem = certificate.read_bytes()
+        kept = x509.load_pem_x509_certificate(pem)
         kept.verify_directly_issued_by(x509.load_pem_x509_certificate(ca))
-    except Exception as e:
+        names = kept.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        if names and names[0].value == f"system:node:{node_name}":
+            return key.read_bytes(), pem
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, InvalidSignature) as e:
         _log.warning("the kept certificate is of no use: %s", e)
-        return False
-    names = kept.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return bool(names) and names[0].value == f"system:node:{node_name}"
+    return None
 
 
 def _request(private: ec.EllipticCurvePrivateKey, node_name: str) -> bytes:

@@ -1,7 +1,7 @@
 """The agent's end of the node link: dial, say Hello, hear what to run, say what became of it; again and again.
 
-Nothing is lost when the link is: the newest status of every pod is kept and all are sent anew on each connect. Events wait in a
-bounded queue. Losing the master changes nothing on the node.
+Nothing is lost when the link is: the newest status of every pod is kept and all are sent anew on each connect. Events
+wait in a bounded queue. Losing the master changes nothing on the node.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Link:
         self._priority: deque[node_pb2.NodeMessage] = deque()
         self._something = asyncio.Event()
         self._status_wanted = asyncio.Event()
-        self._stub: node_pb2_grpc.NodeLinkAsyncStub | None = None
+        self._stub: node_pb2_grpc.NodeLinkStub | None = None
         self._heartbeat_seconds = 10
         self._status_seconds = 60
         self.connected = False
@@ -84,7 +84,7 @@ class Link:
             raise ObjectUnavailable(f"{kind} {namespace}/{name}: the master is away")
         request = node_pb2.ObjectRequest(kind=kind, namespace=namespace, name=name)
         try:
-            reply = await self._stub.GetObject(request, timeout=10)
+            reply: node_pb2.ObjectReply = await self._stub.GetObject(request, timeout=10)
         except grpc.aio.AioRpcError as e:
             missing = e.code() is grpc.StatusCode.NOT_FOUND
             text = f'{kind.lower()} "{name}" not found' if missing else f"{kind} {namespace}/{name}: {e.details()}"

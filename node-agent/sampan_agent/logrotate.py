@@ -8,14 +8,12 @@ from pathlib import Path
 
 from sampan_agent.cri import Cri
 from sampan_agent.errors import CriError
+from sampan_agent.logs import log_files
 
 
 async def rotate(path: Path, container_id: str, cri: Cri, *, now: float, max_bytes: int, files: int) -> bool:
     """True when the log was rotated. Raises CriError; then the old file has its name again."""
-    try:
-        if path.stat().st_size < max_bytes:
-            return False
-    except FileNotFoundError:
+    if log_size(path) < max_bytes:
         return False
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S.%f")
     moved = path.with_name(f"{path.name}.{stamp}")
@@ -23,10 +21,21 @@ async def rotate(path: Path, container_id: str, cri: Cri, *, now: float, max_byt
     try:
         await cri.reopen_log(container_id)
     except CriError:
-        if not path.exists():
-            os.rename(moved, path)
+        _move_back(moved, path)
         raise
-    rotated = sorted(p for p in path.parent.iterdir() if p.name.startswith(f"{path.name}."))
+    rotated = [p for p in log_files(path) if p != path]
     for old in rotated[: max(0, len(rotated) - (files - 1))]:
         old.unlink(missing_ok=True)
     return True
+
+
+def log_size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _move_back(moved: Path, path: Path) -> None:
+    if not path.exists():
+        os.rename(moved, path)

@@ -1,7 +1,7 @@
-"""Container logs in CRI format: `<RFC 3339 nano> <stdout|stderr> <P|F> <text>`, one file per attempt, rotated beside it.
+"""Container logs in CRI format: `<RFC 3339 nano> <stdout|stderr> <P|F> <text>`, a file per attempt, rotated beside it.
 
-Reading yields the bytes `kubectl logs` prints. Following survives rotation (the file of that name is another one: read the rest
-of the old, go on with the new) and ends when the container has ended and nothing is left to read.
+Reading yields the bytes `kubectl logs` prints. Following survives rotation (another file has the name: read the
+rest of the old, go on with the new) and ends when the container has ended and nothing is left to read.
 """
 
 from __future__ import annotations

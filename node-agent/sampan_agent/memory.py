@@ -43,7 +43,8 @@ class Memory:
     failures: dict[str, Failure] = field(default_factory=dict)
     probes: dict[str, ProbeState] = field(default_factory=dict)
     sandbox_failure: Failure | None = None
-    deadline_exceeded: bool = False
+    since: float = 0.0
+    """When this agent took the pod on."""
 
     def probe(self, container_id: str) -> ProbeState:
         return self.probes.setdefault(container_id, ProbeState())

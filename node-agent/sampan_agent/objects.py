@@ -1,4 +1,4 @@
-"""ConfigMaps and Secrets, read through the master and remembered: what a pod was started with it can be restarted with."""
+"""ConfigMaps and Secrets, read through the master and remembered: a pod can be restarted with what it had."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Startup, readiness and liveness probes: one task per probe of a running container, verdicts into the worker's memory.
 
-Readiness begins false, liveness true; neither runs before the startup probe has succeeded. A verdict changes after
-successThreshold or failureThreshold results in a row; a failed liveness or startup probe marks the container to be killed.
+Readiness begins false, liveness true; neither runs before the startup probe has succeeded. A verdict changes
+after successThreshold or failureThreshold results in a row; a failed liveness or startup probe marks the container to
+be killed.
 """
 
 from __future__ import annotations

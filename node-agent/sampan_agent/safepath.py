@@ -1,6 +1,6 @@
 """Opening paths inside a volume without being led out of it: the only place that walks what a container can write.
 
-openat2 with RESOLVE_BENEATH (Linux 5.6) refuses every escape in the kernel, so nothing can change between check and use.
+openat2 with RESOLVE_BENEATH (Linux 5.6) refuses every escape in the kernel: nothing can change between check and use.
 """
 
 from __future__ import annotations

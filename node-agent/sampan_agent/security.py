@@ -1,7 +1,7 @@
 """Policy: what a pod's security contexts mean to the runtime. The agent decides, the runtime obeys (NODE.md).
 
-Unset seccomp means RuntimeDefault when the node's setting says so; no_new_privs only for allowPrivilegeEscalation false;
-the base capabilities are the runtime's default set, which CRI's add and drop start from.
+Unset seccomp means RuntimeDefault when the node's setting says so; no_new_privs only for allowPrivilegeEscalation
+false; the base capabilities are the runtime's default set, which CRI's add and drop start from.
 """
 
 from __future__ import annotations
@@ -44,13 +44,10 @@ def effective(pod: Pod, container: Container) -> dict[str, Any]:
 def namespaces(pod: Pod) -> Any:
     """The CRI NamespaceOption shared by the sandbox and its containers."""
     spec = pod.spec
-    if spec.get("hostPID"):
-        pid = cri.NODE
-    else:
-        pid = cri.POD if spec.get("shareProcessNamespace") else cri.CONTAINER
+    pid = cri.POD if spec.get("shareProcessNamespace") else cri.CONTAINER
     return cri.NamespaceOption(
         network=cri.NODE if pod.host_network else cri.POD,
-        pid=pid,
+        pid=cri.NODE if spec.get("hostPID") else pid,
         ipc=cri.NODE if spec.get("hostIPC") else cri.POD,
     )
 

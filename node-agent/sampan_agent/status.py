@@ -25,8 +25,6 @@ class Surroundings:
     host_ip: str
     runtime_name: str
     now: float
-    since: float
-    """When this node took the pod on."""
 
 
 def pod_status(pod: Pod, observed: Observed, memory: Memory, decision: Decision, here: Surroundings) -> dict[str, Any]:
@@ -36,7 +34,7 @@ def pod_status(pod: Pod, observed: Observed, memory: Memory, decision: Decision,
     status: dict[str, Any] = {
         "phase": phase,
         "conditions": _conditions(pod, observed, decision, phase, mains, inits, here),
-        "startTime": pod.status.get("startTime") or rfc3339(here.since),
+        "startTime": pod.status.get("startTime") or rfc3339(memory.since),
         "qosClass": qos_class(pod.spec),
     }
     if "generation" in pod.metadata:
@@ -48,7 +46,7 @@ def pod_status(pod: Pod, observed: Observed, memory: Memory, decision: Decision,
     if inits:
         status["initContainerStatuses"] = inits
     status["containerStatuses"] = mains
-    if memory.deadline_exceeded or (phase == "Failed" and pod.status.get("reason") == "DeadlineExceeded"):
+    if decision.deadline_exceeded or (phase == "Failed" and pod.status.get("reason") == "DeadlineExceeded"):
         status["reason"] = "DeadlineExceeded"
         status["message"] = "Pod was active on the node longer than the specified deadline"
     return status
@@ -64,7 +62,7 @@ def pod_ips(pod: Pod, observed: Observed, host_ip: str) -> tuple[str, ...]:
 def _phase(pod: Pod, observed: Observed, memory: Memory, decision: Decision, inits: list[dict[str, Any]]) -> str:
     if pod.ended:
         return str(pod.status["phase"])
-    if memory.deadline_exceeded:
+    if decision.deadline_exceeded:
         return "Failed"
     ends = [observed.latest(c.name) for c in pod.main_containers]
     if decision.ended and not observed.running():
@@ -252,5 +250,5 @@ def _condition(type_: str, status: str, reason: str, message: str, here: Surroun
 
 def _duration(seconds: float) -> str:
     """Go's time.Duration, whole seconds."""
-    minutes, rest = divmod(int(round(seconds)), 60)
+    minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -1,4 +1,4 @@
-"""Stopping things: SIGTERM, the grace period, SIGKILL; main containers first, then sidecars in reverse, then the sandbox."""
+"""Stopping: SIGTERM, the grace period, SIGKILL; main containers first, then sidecars in reverse, then the sandbox."""
 
 from __future__ import annotations
 
@@ -56,6 +56,12 @@ class Stopper:
     async def stop_pod(self, pod: Pod, grace: float) -> None:
         """Returns when no process of the pod is left. Raises CriError."""
         self._deadline = self._node.clock.now() + grace
+        try:
+            await self._stop_in_order(pod)
+        finally:
+            self._deadline = float("inf")
+
+    async def _stop_in_order(self, pod: Pod) -> None:
         observed = await self._node.cri.observe(pod.uid)
         sidecars = [c.name for c in pod.init_containers if c.role is Role.SIDECAR]
         first = [c for c in observed.running() if c.name not in sidecars]
@@ -74,18 +80,17 @@ class Stopper:
 
     async def _stop_one(self, pod: Pod, container: Container | None, container_id: str, grace: float) -> None:
         self._stopping.add(container_id)
+        end = self._node.clock.now() + grace
         try:
-            began = self._node.clock.now()
             if container and grace > 0 and (hook := container.hook("preStop")):
                 failure = await run_hook(self._node, pod, container, container_id, hook, grace)
                 if failure:
                     message = f"PreStopHook failed: {failure}"
                     self._node.reporter.event(pod, "Warning", "FailedPreStopHook", message, container.name)
-                grace = max(2.0, grace - (self._node.clock.now() - began))
-            grace = min(
-                grace, max(0.0, self._deadline - self._node.clock.now()) if self._deadline < float("inf") else grace
-            )
-            await self._node.cri.stop_container(container_id, max(0, round(grace)))
+                # A hook that used the grace period up leaves the process two seconds, as the kubelet does.
+                end = max(end, self._node.clock.now() + 2.0)
+            left = max(0.0, min(end, max(self._deadline, self._node.clock.now())) - self._node.clock.now())
+            await self._node.cri.stop_container(container_id, round(left))
         finally:
             self._stopping.discard(container_id)
 

@@ -1,7 +1,7 @@
-"""Serving the byte streams the master asks for: logs from the files, the rest relayed to the runtime's streaming server.
+"""Serving the byte streams the master asks for: logs from files, the rest relayed to the runtime's streaming server.
 
-For exec, attach and port-forward the runtime says where on loopback to go; the client's own request head is replayed there
-with another request line and Host, and bytes pass both ways from then on. What the bytes mean is not this node's matter.
+For exec, attach and port-forward the runtime says where on loopback to go; the client's own request head is replayed
+there with another request line and Host, and bytes pass both ways from then on. What they mean is not for the agent.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What to do about one pod: `sync(pod, observed, memory, now) -> Decision`. Pure; the worker does the rest.
 
-The order of a pod's life: one sandbox; init containers one after the other (a sidecar counts as passed once it has started);
-then the main containers side by side. A finished container starts again as the restart policy says, after its crash
-back-off. A sandbox that died is replaced, and its pod begins again with the init containers. A pod that has ended, is
+The order of a pod's life: one sandbox; init containers one after the other (a sidecar counts as passed once it has
+started); then the main containers side by side. A finished container starts again as the restart policy says, after its
+crash back-off. A sandbox that died is replaced, and its pod begins again with the init containers. A pod that has ended, is
 being deleted or is past its deadline is stopped as a whole.
 """
 
@@ -68,6 +68,7 @@ class Decision:
     initialized: bool = False
     ended: bool = False
     """Nothing of this pod will run again."""
+    deadline_exceeded: bool = False
 
     def wake(self, at: float) -> None:
         self.wake_at = at if self.wake_at is None else min(self.wake_at, at)
@@ -79,7 +80,11 @@ def sync(pod: Pod, observed: Observed, memory: Memory, now: float) -> Decision:
         decision.ended = True
         decision.actions.append(StopPod(remove=True))
         return decision
-    if pod.ended or memory.deadline_exceeded or _past_deadline(pod, decision, now):
+    if (end := deadline(pod, memory)) is not None:
+        decision.wake(end)
+        decision.deadline_exceeded = now >= end
+    if pod.ended or decision.deadline_exceeded:
+        decision.wake_at = None
         return _stop(observed, decision)
     sandbox = observed.sandbox
     if sandbox is None or not sandbox.ready:
@@ -100,14 +105,12 @@ def _stop(observed: Observed, decision: Decision) -> Decision:
     return decision
 
 
-def _past_deadline(pod: Pod, decision: Decision, now: float) -> bool:
+def deadline(pod: Pod, memory: Memory) -> float | None:
+    """When the pod has been active for activeDeadlineSeconds."""
     limit, start = pod.spec.get("activeDeadlineSeconds"), pod.status.get("startTime")
-    if limit is None or not start:
-        return False
-    end = parse_time(start) + limit
-    if now < end:
-        decision.wake(end)
-    return now >= end
+    if limit is None:
+        return None
+    return (parse_time(start) if start else memory.since) + float(limit)
 
 
 def _without_sandbox(pod: Pod, observed: Observed, memory: Memory, decision: Decision, now: float) -> Decision:
@@ -119,7 +122,7 @@ def _without_sandbox(pod: Pod, observed: Observed, memory: Memory, decision: Dec
     if failure and failure.retry_at > now:
         decision.wake(failure.retry_at)
         return decision
-    if old is not None and observed.running():
+    if old is not None:
         decision.actions.append(StopPod(remove=False))
     decision.actions.append(CreateSandbox(old.attempt + 1 if old else 0))
     return decision
@@ -129,11 +132,10 @@ def _all_over(pod: Pod, observed: Observed) -> bool:
     """Every main container has ended for good, or an init container has failed for good."""
     for container in pod.init_containers:
         latest = observed.latest(container.name)
-        if container.role is Role.INIT and latest and latest.finished and not _restarts(pod, container, latest):
-            if latest.exit_code != 0:
-                return True
+        if latest and latest.finished and latest.exit_code != 0 and not _restarts(pod, container, latest):
+            return True
     ends = [(c, observed.latest(c.name)) for c in pod.main_containers]
-    return all(end and end.finished and not _restarts(pod, c, end) for c, end in ends)
+    return all(end is not None and end.finished and not _restarts(pod, c, end) for c, end in ends)
 
 
 def _restarts(pod: Pod, container: Container, end: ObservedContainer) -> bool:
@@ -254,7 +256,7 @@ def _start(
 def _restart_unstarted(
     container: Container, latest: ObservedContainer, memory: Memory, decision: Decision, now: float
 ) -> None:
-    """Created and never started: the start failed, or the agent died in between. It is made anew under the same attempt."""
+    """Created and never started: the start failed, or the agent died in between. Made anew, as the same attempt."""
     failure = memory.failures.get(container.name)
     if failure and failure.retry_at > now:
         decision.wake(failure.retry_at)

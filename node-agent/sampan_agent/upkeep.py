@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sampan_agent.cri_config import log_directory
-from sampan_agent.logrotate import rotate
+from sampan_agent.logrotate import log_size, rotate
 from sampan_agent.podspec import Pod
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ async def rotate_logs(node: Node, pod: Pod) -> None:
     """Raises CriError. Asks the runtime only for pods that have a log over the limit."""
     settings = node.settings
     directory = log_directory(settings.logs_dir, pod)
-    if not any(_size(p) >= settings.log_max_bytes for p in directory.glob("*/*.log")):
+    if not any(log_size(p) >= settings.log_max_bytes for p in directory.glob("*/*.log")):
         return
     for container in (await node.cri.observe(pod.uid)).running():
         if container.log_path:
@@ -29,10 +29,3 @@ async def rotate_logs(node: Node, pod: Pod) -> None:
                 max_bytes=settings.log_max_bytes,
                 files=settings.log_files,
             )
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

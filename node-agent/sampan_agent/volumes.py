@@ -1,8 +1,8 @@
 """A pod's volumes on the node: made before its containers, refreshed while it runs, taken away with it.
 
 Everything of a pod lies below its own directory: `volumes/<name>` and `subpaths/<container>/<n>`. Secrets and
-`medium: Memory` are tmpfs. A sub-path is pinned by a bind mount of what was opened inside the volume, so a container cannot
-turn it into something else between the check and the mount.
+`medium: Memory` are tmpfs. A sub-path is pinned by a bind mount of what was opened inside the volume, so a container
+cannot turn it into something else between the check and the mount.
 """
 
 from __future__ import annotations
@@ -67,11 +67,15 @@ async def _prepare_one(pod: Pod, volume: Mapping[str, Any], path: Path, sources:
         kinds = ", ".join(k for k in volume if k != "name") or "none"
         raise VolumeError(f"volume source {kinds} is not supported by this node")
     payload = await volume_payload(volume, sources)
-    path.mkdir(parents=True, exist_ok=True)
-    if _is_secret(volume) and os.geteuid() == 0 and not os.path.ismount(path):
-        mount("tmpfs", str(path), "tmpfs", MS_NOSUID | MS_NODEV, f"size={_SECRET_BYTES},mode=0755")
+    _make_payload_root(path, secret=_is_secret(volume))
     write_payload(path, payload, group)
     return str(path)
+
+
+def _make_payload_root(path: Path, *, secret: bool) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    if secret and os.geteuid() == 0 and not os.path.ismount(path):
+        mount("tmpfs", str(path), "tmpfs", MS_NOSUID | MS_NODEV, f"size={_SECRET_BYTES},mode=0755")
 
 
 def _is_secret(volume: Mapping[str, Any]) -> bool:

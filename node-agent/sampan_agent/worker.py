@@ -1,7 +1,7 @@
 """One pod's worker: look, decide (`sync`), act, report, and wait for the next reason to look.
 
-One action is under way at a time, so two steps of a pod never race. What may take long (pulling an image, stopping) gives way
-to a deletion. The runtime is asked anew before each decision; if it does not answer, nothing is concluded.
+One action is under way at a time, so two steps of a pod never race. What may take long (an image pull, a hook) gives
+way to a deletion. The runtime is asked anew before each decision; if it does not answer, nothing is concluded.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sampan_api.clock import Clock, parse_time
+from sampan_api.clock import Clock
 
 from sampan_agent import volumes
 from sampan_agent.cgroups import Cgroups
 from sampan_agent.cri import Cri
 from sampan_agent.env import NodeFacts
-from sampan_agent.errors import AgentError, CriError, RuntimeDown
+from sampan_agent.errors import AgentError, CriError, RuntimeDown, VolumeError
 from sampan_agent.memory import Failure, Memory
 from sampan_agent.objects import ObjectReader
 from sampan_agent.observed import Observed
@@ -75,8 +75,7 @@ class PodWorker:
         self.pod = pod
         self._node = node
         self._on_gone = on_gone
-        self._memory = Memory()
-        self._since = node.clock.now()
+        self._memory = Memory(since=node.clock.now())
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
         self._removed = False
@@ -120,11 +119,6 @@ class PodWorker:
         self._stopper.hurry(1.0)
         self.wake()
 
-    def repeat(self) -> None:
-        """Report anew: the master may have forgotten, or be another one."""
-        self._sent = None
-        self.wake()
-
     async def _run(self) -> None:
         while True:
             self._wake.clear()
@@ -165,6 +159,9 @@ class PodWorker:
         observed = await self._node.cri.observe(pod.uid)
         decision = self._decide(pod, observed, now)
         self._probes.follow(pod, observed, ended=decision.ended)
+        if decision.deadline_exceeded and any(isinstance(a, StopPod) for a in decision.actions):
+            message = "Pod was active on the node longer than the specified deadline"
+            self._node.reporter.event(pod, "Normal", "DeadlineExceeded", message)
         self._report(pod, observed, decision, now)
         self._announce_crashes(pod, observed, decision)
         for action in decision.actions:
@@ -175,7 +172,6 @@ class PodWorker:
                 break
         if decision.actions and not self._cleaned:
             return now
-        self._arm_deadline(pod, now)
         return await self._refresh(pod, decision)
 
     def _decide(self, pod: Pod, observed: Observed, now: float) -> Decision:
@@ -189,11 +185,13 @@ class PodWorker:
     def _report(self, pod: Pod, observed: Observed, decision: Decision, now: float) -> None:
         if self._removed or (pod.deleting and self._cleaned and self._sent is not None):
             return
-        here = Surroundings(self._node.facts.ip, self._node.runtime_name, now, self._since)
+        here = Surroundings(self._node.facts.ip, self._node.runtime_name, now)
         status = pod_status(pod, observed, self._memory, decision, here)
         self._send(pod, status, terminated=self._cleaned)
 
     def _send(self, pod: Pod, status: dict[str, Any], *, terminated: bool) -> None:
+        if pod.ended and not any(c.get("containerID") for c in status["containerStatuses"]):
+            status = {}  # Its containers are gone from this node: what the API holds is better.
         comparable = (_without_times(status), terminated)
         if comparable != self._sent:
             self._sent = comparable
@@ -206,16 +204,6 @@ class PodWorker:
                 self._announced[name] = latest.attempt
                 message = f"Back-off restarting failed container {name} in pod {pod.full_name}"
                 self._node.reporter.event(pod, "Warning", "BackOff", message, name)
-
-    def _arm_deadline(self, pod: Pod, now: float) -> None:
-        limit, start = pod.spec.get("activeDeadlineSeconds"), pod.status.get("startTime")
-        if limit is not None and not pod.ended and not pod.deleting:
-            began = parse_time(start) if start else self._since
-            if now >= began + limit and not self._memory.deadline_exceeded:
-                self._memory.deadline_exceeded = True
-                message = "Pod was active on the node longer than the specified deadline"
-                self._node.reporter.event(pod, "Normal", "DeadlineExceeded", message)
-                self.wake()
 
     async def _refresh(self, pod: Pod, decision: Decision) -> float | None:
         """Keeps volumes made of API data up to date; returns the next moment to look."""
@@ -249,6 +237,9 @@ class PodWorker:
                 await self._stop_pod(action, pod)
 
     async def _create_sandbox(self, action: CreateSandbox, pod: Pod) -> None:
+        if action.attempt:
+            message = "Pod sandbox changed, it will be killed and re-created."
+            self._node.reporter.event(pod, "Normal", "SandboxChanged", message)
         try:
             await self._interruptible(self._starter.create_sandbox(pod, action.attempt))
             self._memory.sandbox_failure = None
@@ -259,7 +250,7 @@ class PodWorker:
             delay = min(before.delay * 2, 30.0) if before else 1.0
             now = self._node.clock.now()
             self._memory.sandbox_failure = Failure("FailedCreatePodSandBox", str(e), now + delay, delay)
-            reason = "FailedMount" if isinstance(e, volumes.VolumeError) else "FailedCreatePodSandBox"
+            reason = "FailedMount" if isinstance(e, VolumeError) else "FailedCreatePodSandBox"
             prefix = "" if reason == "FailedMount" else "Failed to create pod sandbox: "
             self._node.reporter.event(pod, "Warning", reason, f"{prefix}{e}")
 
@@ -287,7 +278,7 @@ class PodWorker:
             return
         observed = await self._node.cri.observe(pod.uid)
         if not self._removed:
-            here = Surroundings(self._node.facts.ip, self._node.runtime_name, self._node.clock.now(), self._since)
+            here = Surroundings(self._node.facts.ip, self._node.runtime_name, self._node.clock.now())
             status = pod_status(pod, observed, self._memory, Decision(ended=True), here)
         await self._stopper.clean(pod)
         self._cleaned = True
@@ -297,5 +288,6 @@ class PodWorker:
 
 def _without_times(status: dict[str, Any]) -> dict[str, Any]:
     """The status as far as it is worth a message: transition times are computed anew at each look."""
-    conditions = [{k: v for k, v in c.items() if k != "lastTransitionTime"} for c in status["conditions"]]
+    kept = status.get("conditions") or []
+    conditions = [{k: v for k, v in c.items() if k != "lastTransitionTime"} for c in kept]
     return {**status, "conditions": conditions}

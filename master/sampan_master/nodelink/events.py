@@ -1,6 +1,7 @@
 """Events a node reports, written as an old-style recorder does: repeats raise `count`, a noisy object is slowed down.
 
-Names are `<object>.<16 hex digits>`. Identity of a repeat: source, object, reason, message and type, within ten minutes.
+Names are `<object>.<16 hex digits>`. A repeat has the same source, object, reason, message and
+type within ten minutes.
 Spam filter: a burst of 25 per source and object, then one per five minutes (the figures of the contract's section 16).
 """
 

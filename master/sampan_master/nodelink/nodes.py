@@ -87,7 +87,7 @@ class NodeRegistry:
         return await self._client.update(NODES, {**node, "status": merged}, "status")
 
     def _stamped(self, status: dict[str, Any]) -> dict[str, Any]:
-        """The master's clock stamps a node's conditions, so that a node with a wrong clock cannot confuse the monitor."""
+        """Conditions with the master's time, so that a node with a wrong clock cannot confuse the monitor."""
         now = rfc3339(self._clock.now())
         conditions = [
             {**c, "lastHeartbeatTime": now, "lastTransitionTime": now} for c in status.get("conditions") or []

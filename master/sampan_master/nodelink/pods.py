@@ -1,7 +1,7 @@
 """Writing pod statuses: the newest word per pod, pods side by side, each write fenced by uid and resourceVersion.
 
-A burst of statuses of one pod collapses into its last; a pod the node says has ended and the API wants gone is deleted with
-grace 0 under a uid precondition, so that a new pod of the same name is never hit.
+A burst of statuses of one pod collapses into its last. A pod the node says has ended and the API wants gone is deleted
+with grace 0 under a uid precondition, so that a new pod of the same name is never hit.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class PodStatusWriter:
             await self._client.delete(PODS, report.key.name, report.key.namespace, options)
 
     async def _current(self, report: Report) -> Object | None:
-        """The newest object known here: the watch may still be behind our own last write; after a lost race, the API's."""
+        """The newest object known here: the watch may be behind our own last write; after a lost race, the API's."""
         seen, own = self._pods.items.get(report.key), self._written.get(report.uid)
         if own is None:
             return await self._client.get(PODS, report.key.name, report.key.namespace)

@@ -2,8 +2,8 @@
 
 A node has at most one session. A second agent under a node's name is refused while the first was heard within the grace
 period; the same agent process (same certificate serial and session id) takes its own old session over at once.
-A session starts with Welcome and a Snapshot taken in the same turn of the loop in which the session is entered among those
-that get changes, so no pod falls between.
+A session starts with Welcome and a Snapshot, taken in the same turn of the loop in which the session is entered among
+those that get changes, so no pod falls between.
 """
 
 from __future__ import annotations

@@ -65,8 +65,9 @@ class NodeLinkService(node_pb2_grpc.NodeLinkServicer):
         context: grpc.aio.ServicerContext,
     ) -> Session:
         first = await anext(messages, None)
-        if first is None or first.WhichOneof("message") != "hello" or first.hello.node_name != node:
+        if first is None or first.hello.node_name != node:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"expected Hello of node {node!r} first")
+        assert first is not None
         try:
             session = await self._link.register(node, Identity(serial, first.hello.session), first.hello)
         except NameTaken as e:

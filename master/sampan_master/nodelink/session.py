@@ -1,7 +1,7 @@
 """One agent's connection: what it sends is taken to the API, what concerns it is queued for it.
 
-Outgoing messages are queued without bound on purpose: they are changes of the at most few hundred pods of one node, and a
-node that does not read is ended by the keepalive.
+Outgoing messages are queued without bound on purpose: they are changes of the at most few hundred pods of one node, and
+a node that does not read is ended by the keepalive.
 """
 
 from __future__ import annotations

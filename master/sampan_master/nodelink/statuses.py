@@ -1,7 +1,7 @@
 """Merging what a node says of its pods and of itself into what the API knows.
 
-Pure. The node owns most of a status, not all of it: conditions it does not report (PodScheduled, readiness gates) stay, a
-condition that did not flip keeps its transition time, and a pod that has ended never comes back to life.
+Pure. The node owns most of a status, not all of it: conditions it does not report (PodScheduled, readiness gates) stay,
+a condition that did not flip keeps its transition time, and a pod that has ended never comes back to life.
 """
 
 from __future__ import annotations
@@ -15,17 +15,15 @@ _OTHERS = ("nominatedNodeName", "resourceClaimStatuses", "extendedResourceClaimS
 """Fields of a pod's status that the master's own components write."""
 
 
-def merge_conditions(
-    current: list[dict[str, Any]], reported: list[dict[str, Any]], *, authoritative_scheduled: bool = True
-) -> list[dict[str, Any]]:
-    """`reported` in its order, then the current ones it does not mention. The API's PodScheduled wins over the node's."""
+def merge_conditions(current: list[dict[str, Any]], reported: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`reported` in its order, then the current ones it does not mention. The API's PodScheduled wins."""
     known = {c["type"]: c for c in current}
     merged = []
     for condition in reported:
         before = known.pop(condition["type"], None)
         if before is None:
             merged.append(condition)
-        elif authoritative_scheduled and condition["type"] == "PodScheduled":
+        elif condition["type"] == "PodScheduled":
             merged.append(before)
         elif before.get("status") == condition.get("status") and before.get("lastTransitionTime"):
             merged.append({**condition, "lastTransitionTime": before["lastTransitionTime"]})

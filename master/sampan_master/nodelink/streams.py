@@ -1,7 +1,7 @@
 """Byte streams to a node: the master asks over the node's session, the agent answers with one `Stream` call each.
 
-A stream is matched by an id that only the asked node ever sees, and the caller's certificate must be that node's. Reads and
-writes go straight to the gRPC call, so a slow reader holds back the writer at the other end.
+A stream is matched by an id that only the asked node ever sees, and the caller's certificate must be that node's. Reads
+and writes go straight to the gRPC call, so a slow reader holds back the writer at the other end.
 """
 
 from __future__ import annotations
