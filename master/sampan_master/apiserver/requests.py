@@ -78,7 +78,9 @@ class ApiRequest:
         warnings: list[str] | None = None,
         headers: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
-        await self._start(status, content_type, warnings, (*headers, (b"content-length", b"%d" % len(data))))
+        if status != 304:
+            headers = (*headers, (b"content-length", b"%d" % len(data)))
+        await self._start(status, content_type, warnings, headers)
         await self._send({"type": "http.response.body", "body": data})
 
     async def answer_object(
@@ -129,10 +131,11 @@ class ApiRequest:
     ) -> None:
         sent = [
             (b"audit-id", str(uuid.uuid4()).encode()),
-            (b"cache-control", b"no-cache, private"),
             (b"content-type", content_type.encode()),
             *headers,
         ]
+        if not any(name == b"cache-control" for name, _ in headers):
+            sent.append((b"cache-control", b"no-cache, private"))
         sent += [(b"warning", _warning(text)) for text in warnings or ()]
         await self._send({"type": "http.response.start", "status": status, "headers": sent})
 

@@ -28,7 +28,7 @@ from sampan_master.apiserver.discovery import Discovery
 from sampan_master.apiserver.documents import ApiGroups, Documents
 from sampan_master.apiserver.endpoint import ResourceEndpoint
 from sampan_master.apiserver.local import LocalClient
-from sampan_master.apiserver.openapi_routes import OpenApi
+from sampan_master.apiserver.openapi.routes import OpenApi
 from sampan_master.apiserver.pod_streams import PodStreams
 from sampan_master.apiserver.protocol import ApiProtocol
 from sampan_master.apiserver.registry import Registry
@@ -106,7 +106,7 @@ class ApiServer:
         documents = Documents(discovery, self._public_address, {"ping": _fine, "etcd": self._check_store})
         endpoint = ResourceEndpoint(self.registry, BUILT_IN, PodStreams(self.registry, lambda: self._streams))
         groups = ApiGroups(discovery, endpoint, self._clock.now)
-        openapi = OpenApi(BUILT_IN)
+        openapi = OpenApi(BUILT_IN, self._clock)
         routes: dict[str, Asgi] = {
             "/api/{version}": groups,
             "/api/{version}/{rest:path}": groups,
