@@ -19,7 +19,7 @@ from sampan_api.client import (
     Selection,
     UserInfo,
 )
-from sampan_api.clock import VirtualClock, rfc3339, rfc3339_micro
+from sampan_api.clock import rfc3339, rfc3339_micro
 from sampan_api.errors import ApiError, NotFound
 from sampan_api.informer import Informer
 from sampan_master.apiserver.admission import Admission
@@ -90,9 +90,7 @@ class Cluster:
         amounts = {"cpu": "4", "memory": "8Gi", "pods": "110"} | allocatable
         status = {"capacity": amounts, "allocatable": amounts, "conditions": self.conditions("True")}
         await self.client.patch(NODES, name, {"status": status}, subresource="status")
-        current = await self.client.get(NODES, name)
-        kept = [t for t in current["spec"].get("taints", []) if t["key"] != "node.kubernetes.io/not-ready"]
-        return await self.client.update(NODES, meta.with_path(current, ("spec", "taints"), kept))
+        return await self.client.patch(NODES, name, {"spec": {"taints": taints}})
 
     def conditions(self, ready):
         stamp = rfc3339(self.clock.now())
@@ -160,7 +158,3 @@ class Cluster:
 def _object(api_version, kind, name, namespace=""):
     metadata = {"name": name, "namespace": namespace} if namespace else {"name": name}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
-
-
-def virtual():
-    return VirtualClock()
