@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -35,15 +36,19 @@ class EtcdServer:
         options += ["--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer]
         options += ["--initial-advertise-peer-urls", peer, "--initial-cluster", f"test={peer}"]
         self.process = subprocess.Popen([ETCD, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # Until it serves: etcd killed while it makes its first log never gets up again.
         deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.client_port), 0.2).close()
-                return
-            except OSError:
-                assert self.process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+        while not self._healthy():
+            assert self.process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.endpoint}/health", timeout=1) as answer:
+                return b'"true"' in answer.read()
+        except OSError:
+            return False
 
     def kill(self) -> None:
         self.process.kill()

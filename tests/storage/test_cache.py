@@ -288,11 +288,12 @@ async def test_pages_at_an_old_revision_are_one_snapshot(storage):
     assert rest.revision == revision
 
 
-async def test_a_snapshot_older_than_the_cache_is_read_from_the_store(storage, store):
+async def test_a_snapshot_older_than_the_cache_is_read_from_the_store(storage, store, monkeypatch):
     for name in "abc":
         await storage.create(key(name), pod(name))
     revision = await storage.cache.fresh()
     await storage.delete(key("b"))
+    monkeypatch.setattr("sampan_master.storage.cache.HISTORY_AT_START", 0)
     later = Cache(store, RealClock())
     await later.start()
     listing = await later.list_at(PODS, revision)
@@ -349,6 +350,18 @@ async def test_history_is_kept_for_minutes_and_then_expires():
         cache.watch(PODS, first.revision)
     cache.watch(PODS, last.revision)
     await cache.stop()
+
+
+async def test_a_watch_of_the_time_before_a_restart_is_resumed_after_it(storage, store):
+    first = await storage.create(key("a"), pod("a"))
+    second = await relabel(storage, "a", x="1")
+    third = await storage.delete(key("a"))
+    restarted = Cache(store, RealClock())
+    await restarted.start()
+    changes = await collect(restarted.watch(PODS, first.revision), 2)
+    assert told(changes) == [("MODIFIED", "a", second.revision), ("DELETED", "a", third.revision)]
+    assert restarted.list(PODS).entries == []
+    await restarted.stop()
 
 
 async def test_after_a_gap_in_the_store_s_history_watchers_see_the_differences():

@@ -212,3 +212,16 @@ async def test_an_update_with_a_ttl_renews_it(store):
     events, _ = await take(store, "/r/", before, 1, seconds=15)
     assert events[0][:2] == ("/r/b", None)
     assert (await store.get("/r/a")).value == value(2)
+
+
+async def test_the_past_reaches_back_as_asked_but_not_behind_compaction(store):
+    first = await store.create("/r/a", value(0))
+    revision, seen = first, [await store.revision()]
+    for n in range(1, 12):
+        revision = await store.update("/r/a", value(n), expected=revision)
+        seen.append(await store.revision())
+    assert await store.past(0) == seen[-1]
+    assert await store.past(5) == seen[-6]
+    await store.compact(seen[4])
+    assert await store.past(1_000_000) == seen[4]
+    assert (await store.range("/r/", revision=await store.past(1_000_000))).items[0].value == value(4)

@@ -49,6 +49,7 @@ TOUCH_AFTER = 0.05
 LAG_LIMIT = 5.0
 RETRY_SECONDS = 1.0
 MARK_SECONDS = 5.0
+HISTORY_AT_START = 2000
 
 
 class Listing(NamedTuple):
@@ -87,9 +88,11 @@ class Cache:
         self._follower: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Loads everything (waits for the store as long as it takes) and follows it from then on."""
-        await self._relist()
+        """Loads everything (waits for the store as long as it takes) and follows it from then on. It begins a little in
+        the past, so that watches of the time before a restart can be resumed."""
+        await self._relist(HISTORY_AT_START)
         self._follower = asyncio.create_task(self._follow(), name="watch cache")
+        await self._caught_up()
 
     async def stop(self) -> None:
         tasks = [task for task in (self._follower, self._asking, self._next, self._touching) if task is not None]
@@ -214,10 +217,18 @@ class Cache:
             if table.floor < self._floor:
                 table.forget(self._floor)
 
-    async def _relist(self) -> None:
+    async def _caught_up(self) -> None:
         while True:
             try:
-                found, revision = await self._load()
+                await self.fresh()
+                return
+            except StoreUnavailable as error:
+                log.warning("waiting for the store: %s", error)
+
+    async def _relist(self, changes_ago: int = 0) -> None:
+        while True:
+            try:
+                found, revision = await self._load(await self._store.past(changes_ago) if changes_ago else 0)
                 break
             except (StoreUnavailable, Compacted) as error:
                 log.warning("waiting for the store: %s", error)
@@ -225,9 +236,9 @@ class Cache:
         self._expected.clear()
         self._replace(found, revision)
 
-    async def _load(self) -> tuple[Sequence[KeyValue], int]:
-        """All of the registry at one revision, in pages."""
-        page = await self._store.range(REGISTRY, limit=PAGE)
+    async def _load(self, revision: int) -> tuple[Sequence[KeyValue], int]:
+        """All of the registry at one revision (0: now), in pages."""
+        page = await self._store.range(REGISTRY, limit=PAGE, revision=revision)
         found, revision = page.items, page.revision
         while page.more:
             page = await self._store.range(REGISTRY, start=f"{page.items[-1].key}\0", limit=PAGE, revision=revision)

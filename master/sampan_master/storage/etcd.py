@@ -77,6 +77,20 @@ class EtcdStore:
         answer = await self._link.call(self._link.kv.Range, request, READ_PATIENCE)
         return whole(answer.header.revision)
 
+    async def past(self, changes: int) -> int:
+        # etcd does not say what it has compacted; the oldest revision that can be read is found by halving.
+        readable = main_of(await self.revision())
+        candidate = oldest = max(readable - changes, 1)
+        while oldest < readable:
+            try:
+                request = rpc.RangeRequest(key=b"/registry/", count_only=True, revision=candidate)
+                await self._link.call(self._link.kv.Range, request, READ_PATIENCE)
+                readable = candidate
+            except Compacted:
+                oldest = candidate + 1
+            candidate = (oldest + readable) // 2
+        return whole(readable)
+
     async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
         try:
             return await self._write(key, value, expected=0, ttl=ttl)

@@ -57,6 +57,9 @@ class MemoryStore:
     async def revision(self) -> int:
         return self._revision
 
+    async def past(self, changes: int) -> int:
+        return max(self._revision - changes, self._compacted, 1)
+
     async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
         if key in self._now:
             raise KeyExists(key)

@@ -104,6 +104,10 @@ class Store(Protocol):
         """The store's revision now (linearizable)."""
         ...
 
+    async def past(self, changes: int) -> int:
+        """A revision about `changes` changes ago, or the oldest that can still be read."""
+        ...
+
     async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
         """Writes a key that must not exist; returns the revision. `ttl` seconds > 0: the key expires after about
         that time. Raises KeyExists."""
