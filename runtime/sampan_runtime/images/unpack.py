@@ -113,7 +113,10 @@ class _Extraction:
         except FileNotFoundError:
             parent, _, name = path.rpartition("/")
             with self._parent(parent) as folder:
-                os.mkdir(name, 0o755, dir_fd=folder)
+                try:
+                    os.mkdir(name, 0o755, dir_fd=folder)
+                except FileExistsError:
+                    raise BadImage(f"layer member below {path!r}, a link that leads nowhere") from None
             return open_in_root(self._root, path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise BadImage(f"layer member below {path!r}: {error.strerror}") from error
