@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.validation.fields import Errors
 
@@ -55,9 +56,8 @@ def _status(rt: ResourceType, new: Object, old: Object) -> Object:
 def _finalize(rt: ResourceType, new: Object, old: Object) -> Object:
     """`namespaces/finalize`: only spec.finalizers."""
     spec = {k: v for k, v in (old.get("spec") or {}).items() if k != "finalizers"}
-    finalizers = (new.get("spec") or {}).get("finalizers")
-    if finalizers:
-        spec["finalizers"] = finalizers
+    # An empty list stays in sight: a missing one would be put back as if by an ordinary update.
+    spec["finalizers"] = (new.get("spec") or {}).get("finalizers") or []
     return {**old, "spec": spec}
 
 
