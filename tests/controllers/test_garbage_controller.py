@@ -1,0 +1,168 @@
+"""Owner garbage collection and namespaces on the real registry."""
+
+import pytest
+from cluster import eventually
+from sampan_api import meta
+from sampan_api.client import CONFIGMAPS, NAMESPACES, PODS, REPLICASETS, SECRETS, SERVICEACCOUNTS, DeleteOptions
+from sampan_api.errors import NotFound
+from sampan_master.controllers import ControllersConfig, run
+
+
+def control(cluster, **config):
+    slow = {"node_monitor_period_seconds": 3600, "pod_gc_period_seconds": 3600}
+    return cluster.spawn(run(cluster.client, cluster.clock, ControllersConfig(**slow, **config)))
+
+
+async def configmap(cluster, name, *owners, namespace="default", block=False, finalizers=()):
+    references = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "name": meta.name(o), "uid": meta.uid(o), "blockOwnerDeletion": block}
+        for o in owners
+    ]
+    metadata = {"name": name, "namespace": namespace, "ownerReferences": references, "finalizers": list(finalizers)}
+    obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    return await cluster.client.create(CONFIGMAPS, obj, namespace)
+
+
+def exists(cluster, name, resource=CONFIGMAPS, namespace="default"):
+    async def check():
+        try:
+            return await cluster.client.get(resource, name, namespace)
+        except NotFound:
+            return None
+
+    return check
+
+
+def gone(cluster, name, resource=CONFIGMAPS, namespace="default"):
+    async def check():
+        return await exists(cluster, name, resource, namespace)() is None
+
+    return check
+
+
+async def test_dependents_go_with_their_owner_and_so_do_theirs(cluster):
+    control(cluster)
+    owner = await configmap(cluster, "owner")
+    child = await configmap(cluster, "child", owner)
+    await configmap(cluster, "grandchild", child)
+    await cluster.client.delete(CONFIGMAPS, "owner", "default")
+    await eventually(gone(cluster, "grandchild"))
+    assert await exists(cluster, "child")() is None
+
+
+async def test_a_dependent_with_another_owner_stays_and_forgets_the_lost_one(cluster):
+    control(cluster)
+    lost, kept = await configmap(cluster, "lost"), await configmap(cluster, "kept")
+    await configmap(cluster, "child", lost, kept)
+    await cluster.client.delete(CONFIGMAPS, "lost", "default")
+
+    async def forgotten():
+        child = await exists(cluster, "child")()
+        return [r["name"] for r in meta.owner_references(child)] == ["kept"]
+
+    await eventually(forgotten)
+
+
+async def test_an_owner_that_never_was_is_no_owner(cluster):
+    control(cluster)
+    await configmap(cluster, "child", {"metadata": {"name": "never", "uid": "none"}})
+    await eventually(gone(cluster, "child"))
+
+
+async def test_an_owner_of_another_uid_is_not_the_owner(cluster):
+    control(cluster)
+    await configmap(cluster, "same-name")
+    await configmap(cluster, "child", {"metadata": {"name": "same-name", "uid": "earlier"}})
+    await eventually(gone(cluster, "child"))
+
+
+async def test_foreground_deletion_waits_for_blocking_dependents(cluster):
+    control(cluster)
+    owner = await configmap(cluster, "owner")
+    await configmap(cluster, "slow", owner, block=True, finalizers=["example.com/slow"])
+    await cluster.client.delete(CONFIGMAPS, "owner", "default", DeleteOptions(propagation="Foreground"))
+
+    async def child_is_deleting():
+        return meta.is_deleting(await exists(cluster, "slow")())
+
+    await eventually(child_is_deleting)
+    assert meta.is_deleting(await exists(cluster, "owner")())
+    await cluster.client.patch(CONFIGMAPS, "slow", {"metadata": {"finalizers": None}}, "default")
+    await eventually(gone(cluster, "owner"))
+
+
+async def test_orphaned_pods_keep_running_and_are_adopted_by_the_next_set(cluster):
+    control(cluster)
+    await cluster.replica_set("web", 2)
+
+    async def two():
+        pods = await cluster.pods()
+        return {meta.uid(p) for p in pods} if len(pods) == 2 else None
+
+    before = await eventually(two)
+    await cluster.client.delete(REPLICASETS, "web", "default", DeleteOptions(propagation="Orphan"))
+    await eventually(gone(cluster, "web", REPLICASETS))
+    assert [meta.owner_references(p) for p in await cluster.pods()] == [[], []]
+    rs = await cluster.replica_set("web", 2)
+
+    async def adopted():
+        return all((meta.controller_of(p) or {}).get("uid") == meta.uid(rs) for p in await cluster.pods())
+
+    await eventually(adopted)
+    assert {meta.uid(p) for p in await cluster.pods()} == before
+
+
+@pytest.mark.parametrize("propagation", ["Background", "Foreground"])
+async def test_deleting_a_replica_set_deletes_its_pods(cluster, propagation):
+    control(cluster)
+    await cluster.replica_set("web", 4)
+
+    async def count(number):
+        return len(await cluster.pods()) == number
+
+    await eventually(lambda: count(4))
+    await cluster.client.delete(REPLICASETS, "web", "default", DeleteOptions(propagation=propagation))
+    await eventually(lambda: count(0))
+    await eventually(gone(cluster, "web", REPLICASETS))
+
+
+async def make_namespace(cluster, name):
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    await cluster.client.create(NAMESPACES, namespace)
+
+
+async def test_every_namespace_gets_its_account_and_the_root_certificate_and_gets_them_back(cluster):
+    control(cluster, root_ca_pem="PEM")
+    await make_namespace(cluster, "team")
+    await eventually(exists(cluster, "default", SERVICEACCOUNTS, "team"))
+    published = await eventually(exists(cluster, "kube-root-ca.crt", CONFIGMAPS, "team"))
+    assert published["data"] == {"ca.crt": "PEM"}
+    await cluster.client.delete(SERVICEACCOUNTS, "default", "team")
+    await cluster.client.patch(CONFIGMAPS, "kube-root-ca.crt", {"data": {"ca.crt": "forged"}}, "team")
+    await eventually(exists(cluster, "default", SERVICEACCOUNTS, "team"))
+
+    async def repaired():
+        return (await exists(cluster, "kube-root-ca.crt", CONFIGMAPS, "team")())["data"] == {"ca.crt": "PEM"}
+
+    await eventually(repaired)
+
+
+async def test_a_namespace_goes_with_all_that_is_in_it_pods_first(cluster):
+    control(cluster)
+    await make_namespace(cluster, "team")
+    await configmap(cluster, "settings", namespace="team")
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "team"}}
+    await cluster.client.create(SECRETS, secret, "team")
+    await cluster.pod("running", node="n1", namespace="team")
+    await cluster.client.delete(NAMESPACES, "team")
+
+    async def draining():
+        namespace = await exists(cluster, "team", NAMESPACES, "")()
+        return meta.condition(namespace, "NamespaceContentRemaining")
+
+    condition = await eventually(draining)
+    assert condition["message"] == "Some resources are remaining: pods. has 1 resource instances"
+    assert await exists(cluster, "settings", CONFIGMAPS, "team")() is not None
+    await cluster.client.delete(PODS, "running", "team", DeleteOptions(grace_seconds=0))
+    await eventually(gone(cluster, "team", NAMESPACES, ""))
+    assert await cluster.list(CONFIGMAPS, "team") == []

@@ -1,0 +1,158 @@
+"""Node life cycle and eviction at Kubernetes' default times, on a clock that the test moves."""
+
+import contextlib
+
+from sampan_api import meta
+from sampan_api.client import NODES, PODS
+from sampan_api.errors import NotFound
+from sampan_master.controllers import ControllersConfig, run
+from sampan_master.controllers.node_health import NOT_READY, UNREACHABLE
+
+
+async def advance(cluster, seconds, *alive):
+    """Moves time in steps of the heartbeat; the nodes named renew their leases."""
+    for _ in range(int(seconds / 10)):
+        for name in alive:
+            await cluster.heartbeat(name)
+        await cluster.clock.advance(10)
+
+
+async def taints(cluster, name):
+    node = await cluster.client.get(NODES, name)
+    return {(t["key"], t["effect"]) for t in node["spec"].get("taints") or []}
+
+
+async def ready(cluster, name):
+    return meta.condition(await cluster.client.get(NODES, name), "Ready")["status"]
+
+
+async def is_evicted(cluster, name):
+    with contextlib.suppress(NotFound):
+        return meta.is_deleting(await cluster.client.get(PODS, name, "default"))
+    return True
+
+
+async def three_nodes(cluster, **config):
+    for name in ("n1", "n2", "n3"):
+        await cluster.node(name)
+    cluster.spawn(run(cluster.client, cluster.clock, ControllersConfig(**config)))
+    await cluster.clock.advance(1)
+
+
+async def test_a_silent_node_becomes_unknown_after_the_grace_and_is_tainted(timeless):
+    await three_nodes(timeless)
+    await advance(timeless, 40, "n2", "n3")
+    assert await ready(timeless, "n1") == "True"
+    assert await taints(timeless, "n1") == set()
+    await advance(timeless, 20, "n2", "n3")
+    node = await timeless.client.get(NODES, "n1")
+    condition = meta.condition(node, "Ready")
+    assert (condition["status"], condition["reason"]) == ("Unknown", "NodeStatusUnknown")
+    assert condition["message"] == "Kubelet stopped posting node status."
+    assert meta.condition(node, "DiskPressure")["status"] == "Unknown"
+    assert await taints(timeless, "n1") == {(UNREACHABLE, "NoSchedule"), (UNREACHABLE, "NoExecute")}
+    assert await ready(timeless, "n2") == "True"
+
+
+async def test_pods_of_a_silent_node_are_unready_and_evicted_when_their_toleration_ends(timeless):
+    await three_nodes(timeless)
+    forever = [{"operator": "Exists", "effect": "NoExecute"}]
+    quick = [{"key": UNREACHABLE, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 20}]
+    await timeless.pod("normal", node="n1")
+    await timeless.pod("quick", node="n1", tolerations=quick)
+    await timeless.pod("daemon", node="n1", tolerations=forever)
+    for pod in await timeless.pods():
+        await timeless.set_ready(pod)
+    await advance(timeless, 60, "n2", "n3")
+    pod = await timeless.client.get(PODS, "normal", "default")
+    assert meta.condition(pod, "Ready")["status"] == "False"
+    await advance(timeless, 30, "n2", "n3")
+    assert await is_evicted(timeless, "quick")
+    assert not await is_evicted(timeless, "normal")
+    await advance(timeless, 290, "n2", "n3")
+    assert await is_evicted(timeless, "normal")
+    assert not await is_evicted(timeless, "daemon")
+    gone = await timeless.client.get(PODS, "normal", "default")
+    assert meta.condition(gone, "DisruptionTarget")["reason"] == "DeletionByTaintManager"
+
+
+async def test_a_node_that_returns_in_time_loses_its_taints_and_no_pod(timeless):
+    await three_nodes(timeless)
+    await timeless.pod("web", node="n1")
+    await advance(timeless, 120, "n2", "n3")
+    assert (UNREACHABLE, "NoExecute") in await taints(timeless, "n1")
+    status = {"status": {"conditions": timeless.conditions("True")}}
+    await timeless.heartbeat("n1")
+    await timeless.client.patch(NODES, "n1", status, subresource="status")
+    await advance(timeless, 400, "n1", "n2", "n3")
+    assert await taints(timeless, "n1") == set()
+    assert not await is_evicted(timeless, "web")
+
+
+async def test_a_node_that_says_not_ready_is_tainted_so(timeless):
+    await three_nodes(timeless)
+    status = {"status": {"conditions": timeless.conditions("False")}}
+    await timeless.client.patch(NODES, "n2", status, subresource="status")
+    await advance(timeless, 10, "n1", "n2", "n3")
+    assert await taints(timeless, "n2") == {(NOT_READY, "NoSchedule"), (NOT_READY, "NoExecute")}
+
+
+async def test_cordon_and_pressure_are_taints(timeless):
+    await three_nodes(timeless)
+    conditions = timeless.conditions("True")
+    conditions[1]["status"] = "True"
+    await timeless.client.patch(NODES, "n1", {"status": {"conditions": conditions}}, subresource="status")
+    await timeless.client.patch(NODES, "n1", {"spec": {"unschedulable": True}})
+    await advance(timeless, 10, "n1", "n2", "n3")
+    assert await taints(timeless, "n1") == {
+        ("node.kubernetes.io/memory-pressure", "NoSchedule"),
+        ("node.kubernetes.io/unschedulable", "NoSchedule"),
+    }
+    await timeless.client.patch(NODES, "n1", {"spec": {"unschedulable": None}})
+    await advance(timeless, 10, "n1", "n2", "n3")
+    assert await taints(timeless, "n1") == {("node.kubernetes.io/memory-pressure", "NoSchedule")}
+
+
+async def test_when_every_node_is_silent_nobody_is_evicted(timeless):
+    await three_nodes(timeless)
+    await timeless.pod("web", node="n1")
+    await advance(timeless, 900)
+    assert await ready(timeless, "n1") == "Unknown"
+    for name in ("n1", "n2", "n3"):
+        assert await taints(timeless, name) == {(UNREACHABLE, "NoSchedule")}
+    assert not await is_evicted(timeless, "web")
+
+
+async def test_a_foreign_taint_stays(timeless):
+    await three_nodes(timeless)
+    foreign = {"key": "team", "value": "a", "effect": "NoSchedule"}
+    await timeless.client.patch(NODES, "n1", {"spec": {"taints": [foreign]}})
+    await advance(timeless, 60, "n2", "n3")
+    await timeless.heartbeat("n1")
+    status = {"status": {"conditions": timeless.conditions("True")}}
+    await timeless.client.patch(NODES, "n1", status, subresource="status")
+    await advance(timeless, 20, "n1", "n2", "n3")
+    assert await taints(timeless, "n1") == {("team", "NoSchedule")}
+
+
+async def test_pods_of_a_deleted_node_are_removed_after_the_quarantine(timeless):
+    await three_nodes(timeless)
+    await timeless.pod("web", node="n1")
+    await timeless.client.delete(NODES, "n1")
+    await advance(timeless, 30, "n2", "n3")
+    assert len(await timeless.pods()) == 1
+    await advance(timeless, 60, "n2", "n3")
+    assert await timeless.pods() == []
+
+
+async def test_a_terminating_pod_stays_while_its_node_is_silent(timeless):
+    await three_nodes(timeless)
+    await timeless.pod("web", node="n1")
+    await timeless.client.delete(PODS, "web", "default")
+    await advance(timeless, 600, "n2", "n3")
+    assert len(await timeless.pods()) == 1
+    out = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
+    node = await timeless.client.get(NODES, "n1")
+    await timeless.client.patch(NODES, "n1", {"spec": {"taints": [*node["spec"]["taints"], out]}})
+    await advance(timeless, 30, "n2", "n3")
+    assert await timeless.pods() == []
