@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from sampan_api.meta import Object
+
 from sampan_master.apiserver import problems
 from sampan_master.apiserver.options import WriteOptions
 from sampan_master.apiserver.resource import ResourceType

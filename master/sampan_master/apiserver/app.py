@@ -1,4 +1,4 @@
-"""The ASGI application: FastAPI for the documents, one Starlette route each for the resources, authentication around it.
+"""The ASGI application: FastAPI with one plain route per part, authentication around it.
 
 Every answer that is an error is a Status, made here from `ApiError`; a path that no part knows is plain text, as the
 real server has it.
@@ -12,11 +12,11 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI
+from sampan_api.errors import ApiError, Forbidden, InternalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from sampan_api.errors import ApiError, Forbidden, InternalError
 from sampan_master.apiserver import auth
 from sampan_master.apiserver.auth import Authenticator
 from sampan_master.apiserver.protocol import EXTENSION

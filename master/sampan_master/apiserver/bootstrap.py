@@ -5,6 +5,7 @@ from __future__ import annotations
 from sampan_api.client import NAMESPACES, PRIORITYCLASSES, Client
 from sampan_api.errors import AlreadyExists
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.resources.priorityclasses import SYSTEM_CLASSES
 
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")

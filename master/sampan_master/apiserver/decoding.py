@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-
 from sampan_api import protobuf, schema
 from sampan_api.errors import ApiError, BadRequest, UnsupportedMediaType
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.options import FieldValidation, WriteOptions
 from sampan_master.apiserver.validation.fields import go_quote
 
@@ -122,8 +122,7 @@ def _check_kind(data: dict[str, Any], api_version: str, kind: str) -> None:
         raise BadRequest(_unrecognized(kind, "json parse error: kind and apiVersion must be strings"))
     short = said_version.rpartition("/")[2]
     prefix = f'{said_kind} in version "{short}" cannot be handled as a {kind}: '
-    group, _, version = api_version.rpartition("/")
-    internal = group.partition(".")[0] or "core"
+    internal = api_version.rpartition("/")[0].partition(".")[0] or "core"
     if _known(said_version, said_kind):
         raise BadRequest(f"{prefix}converting ({short}.{said_kind}) to ({internal}.{kind}): unknown conversion")
     raise BadRequest(f'{prefix}no kind "{said_kind}" is registered for version "{said_version}" in scheme "{_SCHEME}"')

@@ -12,6 +12,7 @@ from typing import Any
 from sampan_api.client import DeleteOptions
 from sampan_api.clock import parse_time, rfc3339
 from sampan_api.meta import Object
+
 from sampan_master.apiserver import problems
 from sampan_master.apiserver.resource import ResourceType
 

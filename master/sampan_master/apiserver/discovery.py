@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-
 from sampan_api.errors import NotFound
+
 from sampan_master.apiserver import problems
 from sampan_master.apiserver.resource import ResourceType, Subresource
 from sampan_master.apiserver.resources import ResourceTable

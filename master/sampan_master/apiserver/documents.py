@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
-
 from sampan_api.errors import ApiError, MethodNotAllowed
+
 from sampan_master.apiserver import auth, problems
 from sampan_master.apiserver.decoding import read_object
 from sampan_master.apiserver.discovery import AGGREGATED, Discovery, Document

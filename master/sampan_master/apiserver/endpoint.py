@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import orjson
-
 from sampan_api import schema
 from sampan_api.client import PatchType
 from sampan_api.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, UnsupportedMediaType
+
 from sampan_master.apiserver import auth, problems, subresources
 from sampan_master.apiserver.decoding import PROTOBUF, YAML, decode, media_type, read_object
 from sampan_master.apiserver.listing import Page, list_options, list_page

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-
+from sampan_api import schema
 from sampan_api.errors import BadRequest, Expired, InternalError, ServerTimeout
+
 from sampan_master.apiserver import problems
 from sampan_master.apiserver.options import Query, first, flag, integer
 from sampan_master.apiserver.resource import ResourceType
@@ -158,7 +159,7 @@ def _encode_token(revision: int, start: str) -> str:
 
 def _decode_token(token: str) -> tuple[int, str]:
     try:
-        content = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        content, _ = schema.load_json(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         revision, start = int(content["rv"]), str(content["start"])
     except (binascii.Error, ValueError, KeyError, TypeError) as error:
         raise BadRequest(f"invalid continue token: continue key is not valid: {error}") from error

@@ -22,6 +22,7 @@ from sampan_api.client import (
 )
 from sampan_api.errors import NotFound
 from sampan_api.meta import Object
+
 from sampan_master.apiserver import problems, subresources
 from sampan_master.apiserver.decoding import decode
 from sampan_master.apiserver.listing import ListOptions, list_page
@@ -33,6 +34,7 @@ from sampan_master.apiserver.scopes import BY_SUBRESOURCE, Scope
 from sampan_master.apiserver.selecting import Selected, select
 from sampan_master.apiserver.watching import WatchOptions, open_watch
 
+EVERYTHING, AS_IS = Selection(), DeleteOptions()
 _FOREVER = 10 * 365 * 86400.0
 
 
@@ -58,7 +60,7 @@ class LocalClient:
         return (await self._registry.get(self._type(resource), namespace, name)).obj
 
     async def list(
-        self, resource: Resource, selection: Selection = Selection(), *, limit: int = 0, continue_: str = ""
+        self, resource: Resource, selection: Selection = EVERYTHING, *, limit: int = 0, continue_: str = ""
     ) -> ObjectList:
         rt = self._type(resource)
         options = ListOptions(limit=limit, continue_=continue_)
@@ -66,7 +68,7 @@ class LocalClient:
         return ObjectList([entry.obj for entry in page.entries], str(page.revision), page.continue_)
 
     async def watch(
-        self, resource: Resource, resource_version: str, selection: Selection = Selection()
+        self, resource: Resource, resource_version: str, selection: Selection = EVERYTHING
     ) -> AsyncIterator[WatchEvent]:
         rt = self._type(resource)
         options = WatchOptions(resource_version=resource_version, bookmarks=True, timeout=_FOREVER)
@@ -123,7 +125,7 @@ class LocalClient:
         return (await self._registry.patch(rt, namespace, name, request, options, scope)).obj
 
     async def delete(
-        self, resource: Resource, name: str, namespace: str = "", options: DeleteOptions = DeleteOptions()
+        self, resource: Resource, name: str, namespace: str = "", options: DeleteOptions = AS_IS
     ) -> Object:
         return (await self._registry.delete(self._type(resource), namespace, name, options)).written.obj
 

@@ -1,4 +1,4 @@
-"""What a request asks beside its object: `CreateOptions`, `UpdateOptions`, `PatchOptions`, `DeleteOptions` as one value."""
+"""What a request asks beside its object: Create-, Update-, Patch- and DeleteOptions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from sampan_api.client import DeleteOptions
 from sampan_api.errors import BadRequest
+
 from sampan_master.apiserver.validation.fields import (
     FieldError,
     forbidden,
@@ -97,7 +98,7 @@ _POLICIES = ("Foreground", "Background", "Orphan")
 class DeleteRequest:
     """`metav1.DeleteOptions` of body and query together."""
 
-    options: DeleteOptions = DeleteOptions()
+    options: DeleteOptions
     dry_run: bool = False
 
 

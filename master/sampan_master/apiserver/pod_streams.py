@@ -14,6 +14,7 @@ from typing import Any
 from sampan_api.clock import parse_time
 from sampan_api.errors import BadRequest, InternalError
 from sampan_api.meta import Object
+
 from sampan_master.apiserver import auth
 from sampan_master.apiserver.options import Query, first, flag, integer
 from sampan_master.apiserver.protocol import EXTENSION, ApiProtocol, RawConnection

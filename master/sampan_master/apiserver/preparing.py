@@ -10,8 +10,9 @@ import uuid
 from typing import Any
 
 from sampan_api.clock import rfc3339
-from sampan_api.errors import BadRequest, InternalError
+from sampan_api.errors import ApiError, BadRequest
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.validation.fields import go_quote
 
@@ -70,7 +71,7 @@ def for_create(rt: ResourceType, obj: Object, now: float) -> None:
 
 def refuse_version_on_create(obj: Object) -> None:
     if obj["metadata"].get("resourceVersion"):
-        raise InternalError("resourceVersion should not be set on objects to be created")
+        raise ApiError("resourceVersion should not be set on objects to be created")
 
 
 def check_name(name: str, namespace: str, rt: ResourceType, obj: Object) -> None:
@@ -118,8 +119,8 @@ def _present(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def version_number(text: str) -> int:
-    """A resourceVersion given by a client. Raises InternalError, as the real server does, when it is no number."""
+    """A resourceVersion given by a client. Raises a 500 without reason when it is no number."""
     try:
         return int(text)
     except ValueError:
-        raise InternalError(f"strconv.ParseUint: parsing {go_quote(text)}: invalid syntax") from None
+        raise ApiError(f"strconv.ParseUint: parsing {go_quote(text)}: invalid syntax") from None

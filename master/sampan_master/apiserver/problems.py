@@ -1,4 +1,4 @@
-"""The errors that concern a resource, worded once: not found, exists, conflict, forbidden; and the store's translated."""
+"""The errors that concern a resource, worded once, and the store's errors translated."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sampan_api.errors import AlreadyExists, Conflict, Forbidden, NotFound, ServiceUnavailable
+
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.storage import KeyExists, KeyMissing, StoreUnavailable
 
@@ -32,7 +33,8 @@ def already_exists(rt: ResourceType, name: str) -> AlreadyExists:
 
 def conflict(rt: ResourceType, name: str, why: str = MODIFIED, *, subject: str = "") -> Conflict:
     """`subject` replaces the resource's name where the real server names something else."""
-    return Conflict(f'Operation cannot be fulfilled on {subject or rt.qualified} "{name}": {why}', details_of(rt, name))
+    details = {"name": name, "kind": subject} if subject else details_of(rt, name)
+    return Conflict(f'Operation cannot be fulfilled on {subject or rt.qualified} "{name}": {why}', details)
 
 
 def forbidden(rt: ResourceType, name: str, why: str, **more: Any) -> Forbidden:

@@ -9,11 +9,10 @@ import asyncio
 from typing import Any
 
 import httptools
+from sampan_api.client import UserInfo
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
-
-from sampan_api.client import UserInfo
 
 EXTENSION = "sampan.connection"
 MAX_HEAD = 64 * 1024

@@ -17,8 +17,9 @@ from typing import Any
 from sampan_api import patches, schema
 from sampan_api.client import DeleteOptions, PatchType
 from sampan_api.clock import Clock
-from sampan_api.errors import ApiError, BadRequest, InternalError, Invalid
+from sampan_api.errors import ApiError, BadRequest, Invalid
 from sampan_api.meta import Object
+
 from sampan_master.apiserver import deletion, preparing, problems
 from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.decoding import convert, report_unknown
@@ -331,7 +332,7 @@ def apply_patch(rt: ResourceType, patch: Patch, old: Object, options: WriteOptio
 def patch_error(error: patches.PatchError) -> ApiError:
     if error.code == 422:
         return Invalid(error.message, {})
-    return BadRequest(error.message) if error.code == 400 else InternalError(error.message)
+    return BadRequest(error.message) if error.code == 400 else ApiError(error.message)
 
 
 def _bad_patch(shown: str, why: str) -> Invalid:

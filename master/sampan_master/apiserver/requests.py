@@ -9,9 +9,9 @@ from urllib.parse import parse_qs
 
 import orjson
 import yaml
-
 from sampan_api.client import UserInfo
 from sampan_api.errors import ApiError, RequestEntityTooLarge
+
 from sampan_master.apiserver.accept import Accepted, negotiate
 from sampan_master.apiserver.decoding import JSON, YAML
 from sampan_master.apiserver.options import first, flag

@@ -1,8 +1,8 @@
 """`ResourceType`: everything the server knows of one kind. The table of them lives in `resources/`.
 
 Routes, discovery, OpenAPI, Table output, storage keys and warnings are all derived from this one declaration. The
-functions work on objects that were decoded for this very request, so `default` and the `prepare_*` hooks may change them
-in place; `validate*` only look.
+functions work on objects that were decoded for this very request: `default` and the `prepare_*` hooks change them in
+place, `validate*` only look.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 
 from sampan_api.client import Resource
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.ages import since
 from sampan_master.apiserver.validation.fields import Errors
-from sampan_master.apiserver.validation.names import NameRule, dns_subdomain
+from sampan_master.apiserver.validation.names import NameRule, object_name
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
@@ -91,8 +92,8 @@ def no_warnings(obj: Object) -> Iterable[str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResourceType:
-    """`generation`: counts spec changes. `separate_status`: only `/status` writes status. `storage`: the key's directory,
-    the plural unless another resource has it too. `expires`: events, which go by themselves.
+    """`generation`: counts spec changes. `separate_status`: only `/status` writes status. `storage`: the directory of
+    its keys, the plural unless another resource has it too. `expires`: events, which go by themselves.
 
     `field_selectors` maps a selectable path beside metadata.name and metadata.namespace to its reader.
     Deletion: `grace` says how many seconds the object has (None asked: its own default), `lingers` whether something
@@ -110,7 +111,7 @@ class ResourceType:
     generation: bool = False
     separate_status: bool = False
     create_on_update: bool = False
-    name_rule: NameRule = dns_subdomain
+    name_rule: NameRule = object_name
     default: Callable[[Object], None] = nothing
     prepare_create: Callable[[Object], None] = nothing
     prepare_update: Callable[[Object, Object], None] = nothing_on_update

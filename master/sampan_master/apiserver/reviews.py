@@ -7,6 +7,7 @@ from typing import Any
 from sampan_api.client import UserInfo
 from sampan_api.clock import rfc3339
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.auth import Attributes, is_allowed
 from sampan_master.apiserver.discovery import Virtual
 

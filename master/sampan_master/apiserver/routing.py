@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sampan_api.errors import NotFound
+
 from sampan_master.apiserver import problems
 from sampan_master.apiserver.resource import ResourceType, Subresource
 from sampan_master.apiserver.resources import ResourceTable
@@ -12,7 +13,7 @@ from sampan_master.apiserver.resources import ResourceTable
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`namespace` None: all namespaces (or cluster scope). `name` "": the collection. `watch`: the legacy watch path."""
+    """`namespace` None: all of them, or cluster scope. `name` "": the collection. `watch`: the legacy watch path."""
 
     type: ResourceType
     namespace: str | None = None

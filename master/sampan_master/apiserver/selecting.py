@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sampan_api.errors import BadRequest
 from sampan_api.meta import Object
 from sampan_api.selectors import FieldSelector, LabelSelector, SelectorError, parse_fields, parse_labels
+
 from sampan_master.apiserver.resource import ResourceType
 
 Matches = Callable[[Object], bool]

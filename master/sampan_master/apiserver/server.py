@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
-from uvicorn.config import Config
-from uvicorn.server import ServerState
-
 from sampan_api.client import Client, UserInfo
 from sampan_api.clock import Clock
 from sampan_api.errors import ServiceUnavailable
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
 from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.app import Asgi, Handler, build
 from sampan_master.apiserver.auth import MASTERS, Authenticator

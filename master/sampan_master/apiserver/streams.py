@@ -19,7 +19,7 @@ class StreamRequest:
 
     `kind` is "logs", "exec", "attach" or "portforward". `parameters` holds the PodLogOptions fields for logs
     (`follow`, `previous`, `timestamps`: bool; `tailLines`, `sinceSeconds`, `limitBytes`: int; `sinceTime`: str; absent
-    when not asked for), and `command` (list), `stdin`, `stdout`, `stderr`, `tty` (bool) or `ports` (list of int) otherwise.
+    when not asked for); `command` (list), `stdin`, `stdout`, `stderr`, `tty` (bool) or `ports` (list of int) otherwise.
     `request_head` is the client's request line and headers, empty line included; b"" for logs.
     """
 

@@ -7,8 +7,9 @@ from typing import Any
 from sampan_api import patches
 from sampan_api.client import DeleteOptions, PatchType
 from sampan_api.clock import rfc3339
-from sampan_api.errors import BadRequest, InternalError
+from sampan_api.errors import ApiError, BadRequest
 from sampan_api.meta import Object, with_path
+
 from sampan_master.apiserver import problems
 from sampan_master.apiserver.decoding import decode
 from sampan_master.apiserver.options import WriteOptions
@@ -90,10 +91,10 @@ async def _rescale(
 async def bind(
     registry: Registry, rt: ResourceType, namespace: str, name: str, binding: Object, options: WriteOptions
 ) -> None:
-    """Gives a pod its node. Raises Conflict when it has one or is going, NotFound, InternalError."""
+    """Gives a pod its node. Raises Conflict when it has one or is going, NotFound, a 500 without a target."""
     target = (binding.get("target") or {}).get("name", "")
     if not target:
-        raise InternalError("target.name: Required value")
+        raise ApiError("target.name: Required value")
     asked = binding["metadata"]
 
     def change(entry: Entry) -> Object:

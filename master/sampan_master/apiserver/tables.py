@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.resource import Column, ResourceType
 
 META_V1 = "meta.k8s.io/v1"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Any
-
 
 from sampan_api.client import EventType
 from sampan_api.errors import Expired
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.options import first
 from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.requests import ApiRequest
@@ -81,7 +81,7 @@ async def _one(line: bytes) -> AsyncIterator[bytes]:
     yield line
 
 
-async def _stream(watch: Watch, lines: _Lines) -> AsyncIterator[bytes]:
+async def _stream(watch: Watch, lines: _Lines) -> AsyncGenerator[bytes, None]:
     # An empty piece sends the response head at once: clients wait for it before they go on.
     first_lines = [added_line(e) if lines.shared else lines.line(EventType.ADDED, e.obj) for e in watch.initial]
     if watch.marks_end:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-
 from sampan_api.client import EventType
-from sampan_api.errors import Expired, InternalError
+from sampan_api.errors import ApiError, Expired
 from sampan_api.meta import Object
+
 from sampan_master.apiserver import problems
 from sampan_master.apiserver.listing import too_large
 from sampan_master.apiserver.options import Query, first, flag, integer
@@ -88,7 +88,7 @@ class Watch:
             metadata["annotations"] = {INITIAL_END: "true"}
         return {"kind": self.rt.kind, "apiVersion": self.rt.resource.api_version, "metadata": metadata}
 
-    async def batches(self) -> AsyncIterator[list[Change]]:
+    async def batches(self) -> AsyncGenerator[list[Change], None]:
         """Changes as they come; an empty batch says that a bookmark is due. The end is a clean one."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._options.timeout
@@ -116,7 +116,7 @@ class Watch:
 
 
 async def open_watch(cache: Cache, rt: ResourceType, selected: Selected, options: WatchOptions) -> Watch:
-    """Raises Expired when the revision is no longer known, InternalError when it is none."""
+    """Raises Expired when the revision is no longer known, a plain 500 when it is none."""
     prefix = rt.prefix(selected.namespace)
     text = options.resource_version
     try:
@@ -124,7 +124,7 @@ async def open_watch(cache: Cache, rt: ResourceType, selected: Selected, options
     except ValueError:
         shown = go_quote(text)
         why = f"strconv.ParseUint: parsing {shown}: invalid syntax"
-        raise InternalError(f"resourceVersion: Invalid value: {shown}: {why}") from None
+        raise ApiError(f"resourceVersion: Invalid value: {shown}: {why}") from None
     initial: Sequence[Entry] = ()
     revision = after
     with problems.translated(rt, ""):

@@ -6,6 +6,7 @@ from typing import Any
 
 from sampan_api import schema
 from sampan_api.fields import Model
+
 from sampan_master.apiserver.openapi.schemas import V2, V3, Definitions
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.resources import ResourceTable
@@ -168,12 +169,14 @@ def _operation(
         "x-kubernetes-group-version-kind": _kind(rt),
     }
     if patch:
-        any_object = {"schema": {"type": "object"}}
-        operation["requestBody"] = {"content": dict.fromkeys(_PATCHES, any_object), "required": True}
+        operation["requestBody"] = {
+            "content": {one: {"schema": {"type": "object"}} for one in _PATCHES},
+            "required": True,
+        }
     elif body:
         operation["requestBody"] = _content(body, _BODIES)
     return operation
 
 
 def _content(reference: str, media: tuple[str, ...]) -> dict[str, Any]:
-    return {"content": dict.fromkeys(media, {"schema": {"$ref": reference}})}
+    return {"content": {one: {"schema": {"$ref": reference}} for one in media}}

@@ -10,8 +10,8 @@ import hashlib
 from email.utils import formatdate
 
 import orjson
-
 from sampan_api.clock import Clock
+
 from sampan_master.apiserver.openapi import gnostic
 from sampan_master.apiserver.openapi.documents import group_path, version_2, version_3
 from sampan_master.apiserver.options import first

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sampan_api.client import Resource
+
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.resources import (
     configmaps,

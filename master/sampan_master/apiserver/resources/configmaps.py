@@ -7,6 +7,7 @@ from typing import Any
 
 from sampan_api.client import CONFIGMAPS
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.resource import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
 from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, too_long
 from sampan_master.apiserver.validation.names import complain, config_key

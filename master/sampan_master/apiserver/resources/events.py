@@ -7,6 +7,7 @@ from typing import Any
 
 from sampan_api.client import EVENTS
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.ages import since
 from sampan_master.apiserver.resource import Column, ResourceType
 from sampan_master.apiserver.validation.fields import Errors, invalid

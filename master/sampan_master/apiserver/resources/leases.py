@@ -6,6 +6,7 @@ from typing import Any
 
 from sampan_api.client import LEASES
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.resource import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
 from sampan_master.apiserver.validation.fields import Errors, invalid
 from sampan_master.apiserver.validation.numbers import non_negative

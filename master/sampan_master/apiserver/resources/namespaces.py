@@ -6,6 +6,7 @@ from typing import Any
 
 from sampan_api.client import NAMESPACES
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.resource import (
     AGE_COLUMN,
     ALL_VERBS,

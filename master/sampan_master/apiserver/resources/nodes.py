@@ -6,6 +6,7 @@ from typing import Any
 
 from sampan_api.client import NODES
 from sampan_api.meta import Object, condition, labels
+
 from sampan_master.apiserver.resource import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age, status_of
 from sampan_master.apiserver.validation.fields import Errors, forbidden
 from sampan_master.apiserver.validation.podspec import validate_taints

@@ -9,6 +9,7 @@ from typing import Any
 
 from sampan_api.clock import parse_time
 from sampan_api.meta import Object, condition
+
 from sampan_master.apiserver.ages import human_duration
 from sampan_master.apiserver.resource import age
 

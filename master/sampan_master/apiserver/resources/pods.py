@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from sampan_api.client import PODS
 from sampan_api.meta import Object
-from sampan_master.apiserver.qos import qos_class
+
 from sampan_master.apiserver.defaults.podspec import default_pod_spec
+from sampan_master.apiserver.qos import qos_class
 from sampan_master.apiserver.resource import (
     AGE_COLUMN,
     NAME_COLUMN,
@@ -58,7 +58,9 @@ def _grace(obj: Object, asked: int | None) -> int:
 
 
 def _warnings(obj: Object) -> list[str]:
-    return pod_spec_warnings(obj["spec"], "spec")
+    secrets = enumerate(obj["spec"].get("imagePullSecrets") or [])
+    said = [f'spec.imagePullSecrets[{i}].name: invalid empty name ""' for i, ref in secrets if not ref.get("name")]
+    return said + pod_spec_warnings(obj["spec"], "spec")
 
 
 def _spec(field: str, absent: str = "") -> Callable[[Object], str]:

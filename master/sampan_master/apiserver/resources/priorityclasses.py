@@ -6,6 +6,7 @@ from typing import Any
 
 from sampan_api.client import PRIORITYCLASSES
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.resource import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
 from sampan_master.apiserver.validation.fields import Errors, forbidden, unsupported
 from sampan_master.apiserver.validation.metadata import immutable

@@ -7,6 +7,7 @@ from typing import Any
 from sampan_api.client import REPLICASETS
 from sampan_api.meta import Object
 from sampan_api.selectors import SelectorError, from_label_selector
+
 from sampan_master.apiserver.defaults.podspec import default_pod_spec
 from sampan_master.apiserver.resource import (
     AGE_COLUMN,

@@ -7,6 +7,7 @@ from typing import Any
 
 from sampan_api.client import SECRETS
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.resource import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
 from sampan_master.apiserver.resources.configmaps import MAX_DATA, validate_immutable
 from sampan_master.apiserver.validation.fields import Errors, required, too_long

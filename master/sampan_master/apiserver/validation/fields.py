@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-
 from sampan_api.errors import Invalid
 
 

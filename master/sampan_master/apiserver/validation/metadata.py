@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.validation.fields import (
     Errors,
     FieldError,

@@ -15,10 +15,16 @@ from sampan_api.names import (
     port_name,
     qualified_name,
 )
+
 from sampan_master.apiserver.validation.fields import Errors, FieldError, invalid
 
 NameRule = Callable[[str], list[str]]
 """A name -> the complaints about it, empty when it is fine."""
+
+
+def object_name(value: str) -> list[str]:
+    """The name of most objects: a subdomain, whose length is told in characters here."""
+    return [said.replace("253 bytes", "253 characters") for said in dns_subdomain(value)]
 
 
 def dns_label_name(value: str) -> list[str]:
@@ -62,6 +68,7 @@ __all__ = [
     "ip_address",
     "label_map",
     "label_value",
+    "object_name",
     "path_segment",
     "port_name",
     "qualified_name",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sampan_api.meta import Object
+
 from sampan_master.apiserver.validation.affinity import validate_affinity, validate_spread
 from sampan_master.apiserver.validation.containers import validate_containers, validate_seccomp
-from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, required, unsupported
+from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, quoted, required, unsupported
 from sampan_master.apiserver.validation.names import (
     complain,
     dns_label,
@@ -125,12 +126,12 @@ def validate_pod_update(new: Object, old: Object) -> Errors:
         and not (field == "terminationGracePeriodSeconds" and spec.get(field) == 1 and (before.get(field) or 0) < 0)
     ]
     if changed:
-        lines = [
-            line
-            for field in changed
-            for line in (f"-  {field}: {before.get(field)!r}", f"+  {field}: {spec.get(field)!r}")
-        ]
-        yield forbidden("spec", _IMMUTABLE + "\n".join(lines) + "\n")
+        yield forbidden("spec", _IMMUTABLE + "".join(_diff(field, before, spec) for field in changed))
+
+
+def _diff(field: str, before: dict[str, Any], after: dict[str, Any]) -> str:
+    """One changed field as two lines for people."""
+    return f"- {field}: {quoted(before.get(field))}\n+ {field}: {quoted(after.get(field))}\n"
 
 
 def _comparable(field: str, value: Any) -> Any:
@@ -145,9 +146,9 @@ def _deadline(new: int | None, old: int | None) -> Errors:
         return
     path = "spec.activeDeadlineSeconds"
     if new is None:
-        yield invalid(path, new, f"must not update from a positive integer to nil value")
+        yield invalid(path, new, "must not update from a positive integer to nil value")
     elif old is not None and new > old:
-        yield invalid(path, new, f"must be less than or equal to previous value")
+        yield invalid(path, new, "must be less than or equal to previous value")
     else:
         yield from non_negative(new, path)
 

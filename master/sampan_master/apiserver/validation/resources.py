@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sampan_api import quantity
+
 from sampan_master.apiserver.validation.fields import Errors, invalid
 from sampan_master.apiserver.validation.names import complain, qualified_name
 
