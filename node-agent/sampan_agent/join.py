@@ -66,12 +66,16 @@ async def identity(settings: Settings) -> Identity:
     return Identity(file.node_server, pem, signed, file.ca)
 
 
+def _read_join_file(path: Path) -> JoinFile:
+    data = json.loads(path.read_text())
+    return JoinFile(data["server"], data["node_server"], data["token"], data["ca"].encode())
+
+
 async def _join_file(path: Path) -> JoinFile:
     announced = False
     while True:
         try:
-            data = json.loads(path.read_text())
-            return JoinFile(data["server"], data["node_server"], data["token"], data["ca"].encode())
+            return _read_join_file(path)
         except (OSError, ValueError, KeyError) as e:
             if not announced:
                 _log.warning("waiting for %s: %s", path, e)

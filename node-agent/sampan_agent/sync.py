@@ -1,9 +1,9 @@
 """What to do about one pod: `sync(pod, observed, memory, now) -> Decision`. Pure; the worker does the rest.
 
 The order of a pod's life: one sandbox; init containers one after the other (a sidecar counts as passed once it has
-started); then the main containers side by side. A finished container starts again as the restart policy says, after its
-crash back-off. A sandbox that died is replaced, and its pod begins again with the init containers. A pod that has ended, is
-being deleted or is past its deadline is stopped as a whole.
+started); then the main containers side by side. A finished container starts again as the restart policy says, once its
+crash back-off is over. A sandbox that died is replaced, and its pod begins again with the init containers. A pod that
+has ended, is being deleted or is past its deadline is stopped as a whole.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A CRI v1 runtime without containers: it keeps the books of a runtime, and a test decides when a process ends.
 
-`FakeRuntime` is the gRPC server at the agent's real seam. Sandboxes and containers survive the agent, as a runtime's do.
+`FakeRuntime` is the gRPC server at the agent's real seam. Sandboxes and containers survive the agent, as they should.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class FakeRuntime(cri_grpc.RuntimeServiceServicer, cri_grpc.ImageServiceServicer
             if container.labels["io.kubernetes.pod.uid"] == uid and container.state == cri.CONTAINER_RUNNING:
                 self._end(container, 255, "Unknown")
 
-    def _tell(self, container: Any, kind: int) -> None:
+    def _tell(self, container: Any, kind: Any) -> None:
         sandbox = self.sandboxes.get(self.configs[container.id]["sandbox"])
         event = cri.ContainerEventResponse(
             container_id=container.id,
@@ -175,7 +175,7 @@ class FakeRuntime(cri_grpc.RuntimeServiceServicer, cri_grpc.ImageServiceServicer
         self.calls.append(f"StartContainer {container.metadata.name}")
         container.state = cri.CONTAINER_RUNNING
         container.started_at = time.time_ns()
-        Path(container.log_path).touch()
+        _touch(container.log_path)
         self._tell(container, cri.CONTAINER_STARTED_EVENT)
         return cri.StartContainerResponse()
 
@@ -225,7 +225,7 @@ class FakeRuntime(cri_grpc.RuntimeServiceServicer, cri_grpc.ImageServiceServicer
         return cri.ContainerStatusResponse(status=container)
 
     async def ReopenContainerLog(self, request: Any, context: Any) -> Any:
-        Path(self.containers[request.container_id].log_path).touch()
+        _touch(self.containers[request.container_id].log_path)
         return cri.ReopenContainerLogResponse()
 
     async def ExecSync(self, request: Any, context: Any) -> Any:
@@ -259,3 +259,7 @@ class FakeRuntime(cri_grpc.RuntimeServiceServicer, cri_grpc.ImageServiceServicer
             await context.abort(grpc.StatusCode.NOT_FOUND, f"{name}: not found")
         self.images.add(name)
         return cri.PullImageResponse(image_ref=f"sha256:{name}")
+
+
+def _touch(path: str) -> None:
+    Path(path).touch()
