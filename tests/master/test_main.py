@@ -1,0 +1,114 @@
+"""The master as a process: it starts, leaves the access files, and stops when it is told to."""
+
+import asyncio
+import json
+import os
+import signal
+import ssl
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+import yaml
+from sampan_api.clock import VirtualClock
+from sampan_master.master import keep_running
+
+
+class Process:
+    def __init__(self, directory, *options):
+        ports = ["--listen", "127.0.0.1:0", "--node-listen", "127.0.0.1:0", "--join-listen", "127.0.0.1:0"]
+        argv = [sys.executable, "-m", "sampan_master", "--data-dir", str(directory), *ports, *options]
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        self.directory = directory
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment, text=True)
+
+    def wait_until_ready(self):
+        line = self.process.stdout.readline()
+        assert "is ready" in line, line
+
+    def get(self, path):
+        config = yaml.safe_load((self.directory / "admin.kubeconfig").read_text())
+        context = ssl.create_default_context(cafile=self.directory / "pki" / "ca.crt")
+        context.load_cert_chain(self.directory / "pki" / "admin.crt", self.directory / "pki" / "admin.key")
+        url = config["clusters"][0]["cluster"]["server"] + path
+        with urllib.request.urlopen(url, context=context, timeout=10) as answer:
+            return answer.read().decode()
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(10)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def start(tmp_path):
+    running = []
+
+    def begin(*options):
+        running.append(Process(tmp_path, *options))
+        return running[-1]
+
+    yield begin
+    for process in running:
+        process.close()
+
+
+def test_the_master_answers_leaves_access_files_and_keeps_them_over_a_restart(start, tmp_path):
+    first = start("--in-memory", "--cluster", "lab")
+    first.wait_until_ready()
+    assert first.get("/readyz") == "ok"
+    names = {item["metadata"]["name"] for item in json.loads(first.get("/api/v1/namespaces"))["items"]}
+    assert {"default", "kube-system", "kube-node-lease"} <= names
+    for name in ("admin.kubeconfig", "join.json"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    join = json.loads((tmp_path / "join.json").read_text())
+    assert join["server"].startswith("127.0.0.1:")
+    assert not join["node_server"].endswith(":0")
+    assert first.terminate() == 0
+
+    second = start("--in-memory", "--cluster", "lab")
+    second.wait_until_ready()
+    again = json.loads((tmp_path / "join.json").read_text())
+    assert (again["token"], again["ca"]) == (join["token"], join["ca"])
+    assert second.get("/readyz") == "ok"
+    assert second.terminate() == 0
+
+
+def test_it_can_be_stopped_while_it_waits_for_etcd(start, tmp_path):
+    process = start("--etcd", "http://127.0.0.1:1")
+    deadline = time.monotonic() + 15
+    while not (tmp_path / "pki" / "ca.crt").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert process.terminate() == 0
+
+
+def test_a_taken_port_is_said_and_ends_the_process(start, tmp_path, capfd):
+    first = start("--in-memory")
+    first.wait_until_ready()
+    taken = yaml.safe_load((tmp_path / "admin.kubeconfig").read_text())["clusters"][0]["cluster"]["server"]
+    second = start("--in-memory", "--listen", taken.removeprefix("https://"))
+    assert second.process.wait(15) == 1
+    assert "cannot start" in capfd.readouterr().err
+
+
+async def test_a_part_that_fails_is_started_again_with_back_off():
+    clock, starts = VirtualClock(), []
+
+    async def part():
+        starts.append(clock.monotonic())
+        if len(starts) != 3:
+            raise RuntimeError("failed")
+
+    keeping = asyncio.create_task(keep_running("part", part, clock))
+    await clock.advance(16)
+    assert starts == [0, 1, 3, 7, 15]
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
