@@ -1,7 +1,8 @@
 """Events: what a component did or could not do, told on the object it concerns.
 
 `record` never waits and never fails: it puts the event on a bounded queue that `run` empties. An equal event
-(same object, type, reason and message) raises the count of the one before it instead of making another.
+(same object, type, reason and message) raises the count of the one before it instead of making another; equal ones
+have the same writer, so they never overtake each other.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _REMEMBERED = 4096
 _WAITING = 2000
+_WRITERS = 4
 
 
 @dataclass(slots=True)
@@ -65,7 +67,7 @@ class EventRecorder:
         self, client: Client, clock: Clock, component: str, *, series: bool = False, limit: int = 2000
     ) -> None:
         self._client, self._clock, self._component, self._series = client, clock, component, series
-        self._queue: asyncio.Queue[_Occurrence] = asyncio.Queue(_WAITING)
+        self._queues = [asyncio.Queue[_Occurrence](_WAITING) for _ in range(_WRITERS)]
         self._written: OrderedDict[tuple[str, ...], _Written] = OrderedDict()
         self._last_nanos = 0
 
@@ -75,14 +77,19 @@ class EventRecorder:
         """`type_` is Normal or Warning. When the queue is full the event is dropped: events are best effort."""
         occurrence = _Occurrence(reference(resource, obj), type_, reason, message[:1024], action, self._clock.now())
         try:
-            self._queue.put_nowait(occurrence)
+            self._queues[hash(occurrence.identity) % _WRITERS].put_nowait(occurrence)
         except asyncio.QueueFull:
             log.debug("event dropped: %s %s", reason, message)
 
     async def run(self) -> None:
         """Writes what is recorded until cancelled; an event the API refuses is dropped."""
+        async with asyncio.TaskGroup() as writers:
+            for queue in self._queues:
+                writers.create_task(self._empty(queue))
+
+    async def _empty(self, queue: asyncio.Queue[_Occurrence]) -> None:
         while True:
-            occurrence = await self._queue.get()
+            occurrence = await queue.get()
             try:
                 await self._write(occurrence)
             except ApiError as error:

@@ -4,7 +4,7 @@ import contextlib
 
 from sampan_api import meta
 from sampan_api.client import NODES, PODS
-from sampan_api.errors import NotFound
+from sampan_api.errors import NotFound, ServiceUnavailable
 from sampan_master.controllers import ControllersConfig, run
 from sampan_master.controllers.node_health import NOT_READY, UNREACHABLE
 
@@ -32,10 +32,26 @@ async def is_evicted(cluster, name):
     return True
 
 
-async def three_nodes(cluster, **config):
+class Blindfold:
+    """A client whose calls fail while `on`."""
+
+    def __init__(self, client):
+        self._client, self.on = client, False
+        self.watch = client.watch
+
+    def __getattr__(self, name):
+        async def guarded(*arguments, **options):
+            if self.on:
+                raise ServiceUnavailable("etcd is away")
+            return await getattr(self._client, name)(*arguments, **options)
+
+        return guarded
+
+
+async def three_nodes(cluster, client=None):
     for name in ("n1", "n2", "n3"):
         await cluster.node(name)
-    cluster.spawn(run(cluster.client, cluster.clock, ControllersConfig(**config)))
+    cluster.spawn(run(client or cluster.client, cluster.clock, ControllersConfig()))
     await cluster.clock.advance(1)
 
 
@@ -156,3 +172,17 @@ async def test_a_terminating_pod_stays_while_its_node_is_silent(timeless):
     await timeless.client.patch(NODES, "n1", {"spec": {"taints": [*node["spec"]["taints"], out]}})
     await advance(timeless, 30, "n2", "n3")
     assert await timeless.pods() == []
+
+
+async def test_nobody_is_silent_while_the_master_itself_was_blind(timeless):
+    blindfold = Blindfold(timeless.client)
+    await three_nodes(timeless, blindfold)
+    await advance(timeless, 30, "n1", "n2", "n3")
+    blindfold.on = True
+    await advance(timeless, 300)
+    blindfold.on = False
+    await advance(timeless, 40)
+    assert {await ready(timeless, name) for name in ("n1", "n2", "n3")} == {"True"}
+    await advance(timeless, 30, "n2", "n3")
+    assert await ready(timeless, "n1") == "Unknown"
+    assert await ready(timeless, "n2") == "True"

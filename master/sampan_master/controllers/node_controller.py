@@ -9,7 +9,7 @@ from collections import defaultdict
 from sampan_api import meta
 from sampan_api.client import LEASES, NODES, PODS, Client, EventType, PatchType
 from sampan_api.clock import Clock, rfc3339
-from sampan_api.errors import NotFound
+from sampan_api.errors import ApiError, NotFound
 from sampan_api.meta import Object, with_path
 from sampan_api.recorder import EventRecorder
 
@@ -44,11 +44,31 @@ class NodeController:
             tasks.create_task(self._monitor())
 
     async def _monitor(self) -> None:
+        period = self._config.node_monitor_period_seconds
+        last = self._clock.monotonic()
         while True:
+            now = self._clock.monotonic()
+            if now - last > 3 * period or not await self._can_see():
+                self._hear_all()
+            last = now
             self._assess_zones()
             for key in self._nodes.items:
                 self._queue.add(key.name)
-            await self._clock.sleep(self._config.node_monitor_period_seconds)
+            await self._clock.sleep(period)
+
+    async def _can_see(self) -> bool:
+        try:
+            await self._client.list(NODES, limit=1)
+        except ApiError as error:
+            log.warning("nodes are not judged while the API is out of reach: %s", error.message)
+            return False
+        return True
+
+    def _hear_all(self) -> None:
+        """We were blind (store away, process stopped), so nobody's silence counts: a full grace for everybody."""
+        now = self._clock.monotonic()
+        for observation in self._heard.values():
+            observation.heard_at = now
 
     def _on_node(self, event: EventType, node: Object, _old: Object | None) -> None:
         name = meta.name(node)
@@ -85,9 +105,7 @@ class NodeController:
         states = zones.states(nodes.values(), self._config)
         all_down = bool(states) and all(state is zones.ZoneState.FULL for state, _ in states.values())
         if self._all_down and not all_down:
-            now = self._clock.monotonic()
-            for observation in self._heard.values():
-                observation.heard_at = now
+            self._hear_all()
         self._all_down = all_down
         return states
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=tuple[str, ...] | str)
 
-_FIRST_PAUSE, _LAST_PAUSE = 0.05, 30.0
+_FIRST_PAUSE, _LAST_PAUSE = 0.05, 8.0
 
 
 class WorkQueue(Generic[K]):
