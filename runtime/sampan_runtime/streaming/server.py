@@ -51,7 +51,7 @@ class StreamServer:
         self.port = 0
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=1 << 18)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=_HEAD_LIMIT)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -86,13 +86,12 @@ class StreamServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async with asyncio.timeout(_HEAD_SECONDS):
-            request, rest = await _read_head(reader)
+            request = await _read_head(reader)
         _, kind, token = (*request.target.decode("ascii").partition("?")[0].split("/"), "", "", "")[:3]
         offered = self._offers.pop(token, None)
         if offered is None or offered[0] != kind:
             raise Refused(404, "404 page not found")
         headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers]
-        reader = _pushed_back(reader, rest)
         upgrade = _first(headers, "upgrade").lower()
         if upgrade == "websocket":
             await _serve_websocket(offered[1], headers, reader, writer)
@@ -102,27 +101,23 @@ class StreamServer:
             raise Refused(400, "Upgrade request required")
 
 
-async def _read_head(reader: asyncio.StreamReader) -> tuple[h11.Request, bytes]:
-    parser = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_LIMIT)
-    while True:
-        try:
-            event = parser.next_event()
-        except h11.RemoteProtocolError as error:
-            raise Refused(error.error_status_hint, str(error)) from error
-        if isinstance(event, h11.Request):
-            return event, parser.trailing_data[0]
-        data = await reader.read(16 * 1024)
-        if not data:
-            raise ConnectionError("closed before the request was complete")
-        parser.receive_data(data)
-
-
-def _pushed_back(reader: asyncio.StreamReader, rest: bytes) -> asyncio.StreamReader:
-    """A client may speak before our 101. What came with the head goes back to the front of the buffer."""
-    if rest:
-        buffer: bytearray = reader._buffer  # type: ignore[attr-defined]  # StreamReader has no unread
-        buffer[:0] = rest
-    return reader
+async def _read_head(reader: asyncio.StreamReader) -> h11.Request:
+    """Exactly the head: a client may speak before our 101, and what follows belongs to the session."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError as error:
+        raise ConnectionError("closed before the request was complete") from error
+    except asyncio.LimitOverrunError as error:
+        raise Refused(431, "request head too large") from error
+    parser = h11.Connection(h11.SERVER)
+    parser.receive_data(head)
+    try:
+        event = parser.next_event()
+    except h11.RemoteProtocolError as error:
+        raise Refused(400, str(error)) from error
+    if not isinstance(event, h11.Request):
+        raise Refused(400, "no request")
+    return event
 
 
 def _first(headers: Iterable[tuple[str, str]], name: str) -> str:
