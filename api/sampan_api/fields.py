@@ -62,7 +62,7 @@ class Model(pydantic.BaseModel):
     EMBEDDED: ClassVar[Mapping[type[Model], int]] = {}
     """Base classes whose fields Go embeds, with the protobuf number of the embedded message."""
     MAP_TYPE: ClassVar[str] = ""
-    """"atomic" where server-side apply owns the struct as one value."""
+    """"atomic" where server-side apply owns the struct as one value. A class that embeds such a one says "" again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,10 +156,8 @@ def test_a_label_selector_survives_being_printed(text, labels):
 @given(st.text(max_size=30))
 def test_no_text_breaks_the_parsers(text):
     for parse in (parse_labels, parse_fields):
-        try:
+        with contextlib.suppress(SelectorError):
             parse(text)
-        except SelectorError as error:
-            assert str(error)
 
 
 @given(st.text(max_size=10))

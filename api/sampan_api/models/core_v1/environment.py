@@ -79,6 +79,7 @@ class EnvVar(Model):
 class ConfigMapEnvSource(LocalObjectReference):
     """A ConfigMap whose keys become environment variables."""
 
+    MAP_TYPE = ""
     EMBEDDED: ClassVar = {LocalObjectReference: 1}
 
     optional: bool | None = field(2, "Go on without it when it does not exist.", pointer=True)
@@ -87,6 +88,7 @@ class ConfigMapEnvSource(LocalObjectReference):
 class SecretEnvSource(LocalObjectReference):
     """A Secret whose keys become environment variables."""
 
+    MAP_TYPE = ""
     EMBEDDED: ClassVar = {LocalObjectReference: 1}
 
     optional: bool | None = field(2, "Go on without it when it does not exist.", pointer=True)

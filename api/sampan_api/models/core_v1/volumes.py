@@ -72,6 +72,7 @@ class ImageVolumeSource(Model):
 class ConfigMapVolumeSource(LocalObjectReference):
     """A ConfigMap as files."""
 
+    MAP_TYPE = ""
     EMBEDDED: ClassVar = {LocalObjectReference: 1}
 
     items: list[KeyToPath] | None = field(
@@ -117,6 +118,7 @@ class DownwardAPIVolumeSource(Model):
 class ConfigMapProjection(LocalObjectReference):
     """A ConfigMap among the sources of a projected volume."""
 
+    MAP_TYPE = ""
     EMBEDDED: ClassVar = {LocalObjectReference: 1}
 
     items: list[KeyToPath] | None = field(
@@ -128,6 +130,7 @@ class ConfigMapProjection(LocalObjectReference):
 class SecretProjection(LocalObjectReference):
     """A Secret among the sources of a projected volume."""
 
+    MAP_TYPE = ""
     EMBEDDED: ClassVar = {LocalObjectReference: 1}
 
     items: list[KeyToPath] | None = field(
