@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from sampan_agent.observed import Observed, ObservedContainer, ObservedSandbox, State
@@ -45,3 +47,9 @@ def _container(name: str, attempt: int, sandbox: int, state: State, **more: Any)
 def seen(*containers: ObservedContainer, sandboxes: tuple[ObservedSandbox, ...] = (box(),)) -> Observed:
     ordered = sorted(containers, key=lambda c: (c.attempt, c.created_at), reverse=True)
     return Observed(sandboxes, tuple(ordered))
+
+
+async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)

@@ -49,7 +49,8 @@ async def test_sources():
         resources={"limits": {"memory": "100Mi"}},
     )
     assert got == {
-        "X_a": "1", "X_b": "2", "NODE": "n1", "IP": "10.244.0.2", "CM": "1", "SECRET": "hidden", "CPU": "2", "MEM": "100",
+        "X_a": "1", "X_b": "2", "NODE": "n1", "IP": "10.244.0.2", "CM": "1", "SECRET": "hidden", "CPU": "2",
+        "MEM": "100",
     }  # fmt: skip
 
 
