@@ -97,7 +97,6 @@ def for_update(rt: ResourceType, new: Object, old: Object) -> None:
     if rt.generation:
         metadata["generation"] = old_meta.get("generation")
     new["metadata"] = _present(metadata)
-    rt.prepare_update(new, old)
     if rt.generation and _content(new) != _content(old):
         new["metadata"]["generation"] = (old_meta.get("generation") or 0) + 1
 

@@ -25,11 +25,12 @@ class Scope:
 
 
 def _main(rt: ResourceType, new: Object, old: Object) -> Object:
-    if not rt.separate_status:
-        return new
-    result = {k: v for k, v in new.items() if k != "status"}
-    if "status" in old:
-        result["status"] = old["status"]
+    result = new
+    if rt.separate_status:
+        result = {k: v for k, v in new.items() if k != "status"}
+        if "status" in old:
+            result["status"] = old["status"]
+    rt.prepare_update(result, old)
     return result
 
 
@@ -56,8 +57,9 @@ def _status(rt: ResourceType, new: Object, old: Object) -> Object:
 def _finalize(rt: ResourceType, new: Object, old: Object) -> Object:
     """`namespaces/finalize`: only spec.finalizers."""
     spec = {k: v for k, v in (old.get("spec") or {}).items() if k != "finalizers"}
-    # An empty list stays in sight: a missing one would be put back as if by an ordinary update.
-    spec["finalizers"] = (new.get("spec") or {}).get("finalizers") or []
+    finalizers = (new.get("spec") or {}).get("finalizers")
+    if finalizers:
+        spec["finalizers"] = finalizers
     return {**old, "spec": spec}
 
 

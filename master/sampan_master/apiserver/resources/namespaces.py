@@ -41,9 +41,8 @@ def _prepare_create(obj: Object) -> None:
 
 
 def _prepare_update(new: Object, old: Object) -> None:
-    """spec.finalizers belong to /finalize."""
-    if "finalizers" not in (new.get("spec") or {}) and (old.get("spec") or {}).get("finalizers"):
-        new["spec"] = old["spec"]
+    """spec.finalizers belong to /finalize, and there is nothing else in the spec."""
+    new["spec"] = old.get("spec") or {}
 
 
 def _lingers(obj: Object) -> bool:
