@@ -66,7 +66,10 @@ def _where(error: yaml.MarkedYAMLError) -> str:
     return ""
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc]  # libyaml's loader is ten times faster, but not built everywhere
     """YAML 1.1 without timestamps; a key set twice in one mapping is an error, as in Go's reader."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 _LAYOUT = "2006-01-02T15:04:05Z07:00"
 _LAYOUT_MICRO = "2006-01-02T15:04:05.000000Z07:00"
@@ -34,6 +35,7 @@ class TimeError(ValueError):
     """Not such a time; the message is Go's."""
 
 
+@lru_cache(maxsize=4096)
 def canonical_seconds(text: str) -> str:
     """`metav1.Time` as the server prints it."""
     return _parse(text, _LAYOUT, micro=False).isoformat(timespec="seconds") + "Z"

@@ -86,23 +86,22 @@ class Informer:
         return list(self._indexes[name].get(value, {}).values())
 
     async def run(self) -> None:
-        """Lists and watches until cancelled. A failing server is retried with growing, jittered pauses."""
+        """Lists and watches until cancelled. A server that fails, or closes every watch before it has told anything,
+        is asked again with growing, jittered pauses."""
         delay = _FIRST_DELAY
         relist = True
         while True:
-            started = self._clock.monotonic()
+            before = self._revision
             try:
                 if relist:
                     await self._list()
                     relist = False
-                    delay = _FIRST_DELAY
                 await self._watch()
             except Expired:
                 relist = True
             except (ApiError, OSError, StaleList) as error:
                 _log.warning("%s: %s; next try in %.1f s", self.resource.plural, error, delay)
-            # A watch that lived a while ended for the server's own reasons: follow on at once.
-            if self._clock.monotonic() - started > _LAST_DELAY:
+            if self._revision != before:
                 delay = _FIRST_DELAY
             await self._clock.sleep(delay * random.uniform(0.5, 1.0))
             delay = min(delay * 2, _LAST_DELAY)
@@ -168,9 +167,12 @@ class Informer:
 
     def _index(self, name: str, key: Key, old: Object | None, new: Object | None) -> None:
         index, function = self._indexes[name], self._indexers[name]
-        for value in function(old) if old is not None else ():
-            bucket = index.get(value)
-            if bucket is not None and bucket.pop(key, None) is not None and not bucket:
-                del index[value]
-        for value in function(new) if new is not None else ():
-            index.setdefault(value, {})[key] = new  # type: ignore[assignment]
+        if old is not None:
+            for value in function(old):
+                bucket = index.get(value, {})
+                bucket.pop(key, None)
+                if not bucket:
+                    index.pop(value, None)
+        if new is not None:
+            for value in function(new):
+                index.setdefault(value, {})[key] = new
