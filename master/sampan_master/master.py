@@ -27,6 +27,7 @@ from sampan_master.nodelink import NodeLink, NodeLinkSettings
 from sampan_master.pki import ADMIN_GROUP, ADMIN_NAME, Authority, kubeconfig, write_private
 from sampan_master.settings import Address, Settings
 from sampan_master.storage import Cache, Storage, Store
+from sampan_master.storage.audit import audit_periodically
 from sampan_master.storage.compaction import compact_periodically
 from sampan_master.storage.etcd import EtcdStore
 from sampan_master.storage.memory import MemoryStore
@@ -79,7 +80,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Master]:
         api.use_streams(node_link)
         addresses = tuple(Address(*address[:2]) for address in api.addresses) or settings.listen
         write_access_files(settings, authority, addresses, node_link)
-        background = _background(settings, authority, store, api, clock)
+        background = _background(settings, authority, store, cache, api, clock)
         tasks = [asyncio.create_task(keep_running(name, part, clock), name=name) for name, part in background.items()]
         stack.push_async_callback(_cancel, tasks)
         gc.collect()
@@ -123,7 +124,7 @@ def write_access_files(
 
 
 def _background(
-    settings: Settings, authority: Authority, store: Store, api: ApiServer, clock: Clock
+    settings: Settings, authority: Authority, store: Store, cache: Cache, api: ApiServer, clock: Clock
 ) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
     scheduling = api.client(UserInfo("system:kube-scheduler", [ADMIN_GROUP, "system:authenticated"]))
     controlling = api.client(UserInfo("system:kube-controller-manager", [ADMIN_GROUP, "system:authenticated"]))
@@ -137,6 +138,7 @@ def _background(
         "scheduler": lambda: scheduler.run(scheduling, clock, scheduler_config),
         "controllers": lambda: controllers.run(controlling, clock, controllers_config),
         "compaction": lambda: compact_periodically(store, clock),
+        "audit": lambda: audit_periodically(cache, store, clock),
     }
 
 

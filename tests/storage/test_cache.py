@@ -12,9 +12,11 @@ from sampan_master.storage import (
     KeyExists,
     KeyMissing,
     Storage,
+    StoreUnavailable,
     object_key,
     resource_prefix,
 )
+from sampan_master.storage.audit import differences
 from sampan_master.storage.memory import MemoryStore
 
 PODS = resource_prefix("pods")
@@ -402,4 +404,53 @@ async def test_after_a_gap_in_the_store_s_history_watchers_see_the_differences()
     ]
     with pytest.raises(Compacted):
         cache.watch(PODS, revision)
+    await cache.stop()
+
+
+async def test_an_audit_finds_nothing_when_all_is_well(storage, store):
+    await store.create(key("bad"), b"not json")
+    await asyncio.gather(*(storage.create(key(f"p{i}"), pod(f"p{i}")) for i in range(50)))
+    await storage.delete(key("p3"))
+    assert await differences(storage.cache, store) == set()
+
+
+async def test_an_audit_finds_what_the_cache_missed_and_a_reload_repairs_it():
+    class Lossy(MemoryStore):
+        """Its watch loses the events of one key, as etcd 3.4 may."""
+
+        async def watch(self, prefix, *, after):
+            async for batch in super().watch(prefix, after=after):
+                yield batch._replace(events=[event for event in batch.events if event.key != key("lost")])
+
+    store = Lossy()
+    cache = Cache(store, RealClock())
+    await cache.start()
+    storage = Storage(store, cache)
+    await storage.create(key("a"), pod("a"))
+    watcher = cache.watch(PODS, await cache.fresh())
+    made = await storage.create(key("lost"), pod("lost"))
+    await cache.fresh()
+    assert await differences(cache, store) == {key("lost")}
+    await cache.reload()
+    assert told(await collect(watcher, 1)) == [("ADDED", "lost", made.revision)]
+    assert await differences(cache, store) == set()
+    await cache.stop()
+
+
+async def test_a_store_that_went_back_in_time_is_read_anew(eventually):
+    store = MemoryStore()
+    cache = Cache(store, RealClock())
+    await cache.start()
+    storage = Storage(store, cache)
+    for name in "abc":
+        await storage.create(key(name), pod(name))
+    watcher = cache.watch(PODS, await cache.fresh())
+    backup = MemoryStore()
+    await backup.create(key("old"), orjson.dumps(pod("old")))
+    cache._store = backup
+    with pytest.raises(StoreUnavailable):
+        await cache.fresh()
+    assert await watcher.changes() == []
+    await eventually(lambda: [e.key for e in cache.list(PODS).entries] == [key("old")])
+    await cache.fresh()
     await cache.stop()

@@ -10,6 +10,8 @@
 * **Gaps**: when the store cannot continue the watch (it was compacted past it), everything is listed anew and the
   differences are told as changes. What happened in between is not known, so the history begins there; several
   deletions then share a revision and could not be resumed between them, so watchers of such a resource are ended.
+* **reload** does the same at once, for an audit that found the cache wrong (`audit`), and when the store's revision has
+  gone back, which means that somebody put an older backup in its place: then all watchers are ended.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import NamedTuple
 from sampan_api.clock import Clock
 
 from sampan_master.storage.change import Change, Matches
-from sampan_master.storage.entry import Entry
+from sampan_master.storage.entry import Entry, read_entry
 from sampan_master.storage.keys import REGISTRY, table_of
 from sampan_master.storage.store import (
     Compacted,
@@ -86,6 +88,7 @@ class Cache:
         self._next: asyncio.Task[int] | None = None
         self._touching: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
+        self._reloading: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Loads everything (waits for the store as long as it takes) and follows it from then on. It begins a little in
@@ -95,12 +98,23 @@ class Cache:
         await self._caught_up()
 
     async def stop(self) -> None:
-        tasks = [task for task in (self._follower, self._asking, self._next, self._touching) if task is not None]
+        all_tasks = (self._reloading, self._follower, self._asking, self._next, self._touching)
+        tasks = [task for task in all_tasks if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for table in self._tables.values():
             table.end_watchers()
+
+    async def reload(self) -> None:
+        """Lists everything anew and tells the differences."""
+        if self._follower is not None:
+            self._follower.cancel()
+            await asyncio.wait([self._follower])
+        if await self._store.revision() < self._revision:
+            self._forget()
+        await self._relist()
+        self._follower = asyncio.create_task(self._follow(), name="watch cache")
 
     @property
     def revision(self) -> int:
@@ -138,6 +152,17 @@ class Cache:
         if revision >= (table.floor if table else self._floor):
             return Listing(table.list_at(revision, prefix, start) if table else (), revision)
         return Listing(await _stored(self._store, prefix, revision, start), revision)
+
+    async def revisions_at(self, revision: int) -> dict[str, int]:
+        """Key and revision of every object as of `revision`. Raises Compacted, FutureRevision."""
+        await self.at_least(revision)
+        if any(table.floor > revision for table in self._tables.values()):
+            raise Compacted(revision)
+        return {
+            entry.key: entry.revision
+            for name, table in self._tables.items()
+            for entry in table.list_at(revision, f"{REGISTRY}{name}/", "")
+        }
 
     def watch(self, prefix: str, after: int, matches: Matches | None = None, *, index: str | None = None) -> Watcher:
         """Changes with revision > `after` (a future one: silent until reached) below `prefix`, or of one key when it
@@ -177,6 +202,11 @@ class Cache:
             except StoreUnavailable as error:
                 log.warning("the store's watch ended: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                # A cache that stands still is worse than one that starts over.
+                log.exception("following the store failed: listing everything again")
+                await asyncio.sleep(RETRY_SECONDS)
+                await self._relist()
 
     def _apply(self, batch: WatchBatch) -> None:
         for event in batch.events:
@@ -194,7 +224,7 @@ class Cache:
         if entry is not None and entry.revision <= event.revision:
             del self._expected[event.key]
         if entry is None or entry.revision != event.revision:
-            entry = _entry(event.key, event.revision, event.value)
+            entry = read_entry(event.key, event.revision, event.value)
         return table.put(entry) if entry is not None else None
 
     def _advance(self, revision: int) -> None:
@@ -216,6 +246,14 @@ class Cache:
         for table in self._tables.values():
             if table.floor < self._floor:
                 table.forget(self._floor)
+
+    def _forget(self) -> None:
+        for table in self._tables.values():
+            table.end_watchers()
+        self._tables.clear()
+        self._expected.clear()
+        self._marks.clear()
+        self._revision = 0
 
     async def _caught_up(self) -> None:
         while True:
@@ -249,7 +287,7 @@ class Cache:
         first = self._revision == 0
         changes = []
         for item in sorted(found, key=lambda item: item.mod_revision):
-            if table_of(item.key) and (entry := _entry(item.key, item.mod_revision, item.value)):
+            if table_of(item.key) and (entry := read_entry(item.key, item.mod_revision, item.value)):
                 change = self._table(item.key).put(entry)
                 if change is not None:
                     changes.append(change)
@@ -272,7 +310,15 @@ class Cache:
             await asyncio.wait([before])
         # Who comes from here on needs an answer to a later question.
         self._asking, self._next = self._next, None
-        return await self._store.revision()
+        seen = self._revision
+        revision = await self._store.revision()
+        if revision < seen:
+            if self._reloading is None or self._reloading.done():
+                log.error("the store went back from %d to %d: was a backup restored? reading it anew", seen, revision)
+                self._reloading = asyncio.create_task(self.reload(), name="cache reload")
+                self._reloading.add_done_callback(_retrieve)
+            raise StoreUnavailable("the store went back in time; it is read anew")
+        return revision
 
     async def _reach(self, revision: int) -> None:
         if self._revision >= revision or await self._seen(revision, TOUCH_AFTER):
@@ -310,19 +356,10 @@ async def _stored(store: Store, prefix: str, revision: int, start: str) -> list[
     more = True
     while more:
         page = await store.range(prefix, start=start, limit=PAGE, revision=revision)
-        entries.extend(entry for item in page.items if (entry := _entry(item.key, item.mod_revision, item.value)))
+        entries.extend(entry for item in page.items if (entry := read_entry(item.key, item.mod_revision, item.value)))
         more = page.more
         start = f"{page.items[-1].key}\0" if page.items else start
     return entries
-
-
-def _entry(key: str, revision: int, value: bytes) -> Entry | None:
-    """None for what is no object: somebody else's key below the registry must not stop the cache."""
-    try:
-        return Entry(key, revision, value)
-    except (ValueError, KeyError, TypeError) as error:
-        log.error("key %s does not hold an object: %s", key, error)
-        return None
 
 
 def _retrieve(task: asyncio.Task[int] | asyncio.Task[None]) -> None:

@@ -8,10 +8,13 @@ decoded object is made when somebody first asks for it. To splice by position, s
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import orjson
 from sampan_api.meta import Object
+
+log = logging.getLogger(__name__)
 
 _HEAD = b'"metadata":{'
 _FIRST = ("kind", "apiVersion", "metadata")
@@ -64,6 +67,15 @@ class Entry:
 
     def __repr__(self) -> str:
         return f"Entry({self.key} @{self.revision})"
+
+
+def read_entry(key: str, revision: int, value: bytes) -> Entry | None:
+    """None for what is no object: somebody else's key below the registry must not stop anybody."""
+    try:
+        return Entry(key, revision, value)
+    except (ValueError, KeyError, TypeError) as error:
+        log.error("key %s does not hold an object: %s", key, error)
+        return None
 
 
 def encode(obj: Object) -> bytes:
