@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from sampan_api.clock import Clock
-from sampan_api.errors import ApiError
+from sampan_api.errors import ApiError, Conflict
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,9 @@ async def work(name: str, queue: WorkQueue[K], sync: Callable[[K], Awaitable[flo
             try:
                 again = await sync(key)
             except ApiError as error:
-                log.info("%s: %s: %s", name, key, error.message)
+                # A lost race with another writer is daily bread; the next try sees the newer object.
+                level = logging.DEBUG if isinstance(error, Conflict) else logging.INFO
+                log.log(level, "%s: %s: %s", name, key, error.message)
                 queue.retry(key)
             except Exception:  # the one loop that keeps a controller alive: a bug in one key must not stop the others
                 log.exception("%s: %s", name, key)

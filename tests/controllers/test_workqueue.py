@@ -1,0 +1,93 @@
+import asyncio
+import contextlib
+
+import pytest_asyncio
+from sampan_api.clock import VirtualClock
+from sampan_api.errors import ServiceUnavailable
+from sampan_master.controllers.workqueue import WorkQueue, work
+
+
+class Bench:
+    """A queue at work on a virtual clock; `seen` lists (time, key) of every sync."""
+
+    def __init__(self):
+        self.clock = VirtualClock()
+        self.queue = WorkQueue(self.clock)
+        self.seen, self.failures, self.again = [], {}, {}
+        self.gate = None
+
+    async def sync(self, key):
+        self.seen.append((round(self.clock.monotonic(), 3), key))
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failures.get(key, 0):
+            self.failures[key] -= 1
+            raise self.error
+        return self.again.pop(key, None)
+
+    error: Exception = ServiceUnavailable("away")
+
+    def times(self, key):
+        return [at for at, seen in self.seen if seen == key]
+
+
+@pytest_asyncio.fixture
+async def bench():
+    made = Bench()
+    task = asyncio.create_task(work("test", made.queue, made.sync, 3))
+    yield made
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_key_waits_once_and_is_never_in_work_twice(bench):
+    bench.gate = asyncio.Event()
+    for _ in range(5):
+        bench.queue.add("a")
+    await bench.clock.advance(0)
+    for _ in range(5):
+        bench.queue.add("a")
+    await bench.clock.advance(0)
+    assert bench.times("a") == [0]
+    bench.gate.set()
+    await bench.clock.advance(0)
+    assert bench.times("a") == [0, 0]
+
+
+async def test_a_failing_key_comes_again_after_growing_pauses_and_then_fresh(bench):
+    bench.failures["a"] = 3
+    bench.queue.add("a")
+    await bench.clock.advance(5)
+    assert bench.times("a") == [0, 0.05, 0.15, 0.35]
+    bench.failures["a"] = 1
+    bench.queue.add("a")
+    await bench.clock.advance(1)
+    assert bench.times("a")[-2:] == [5, 5.05]
+
+
+async def test_a_bug_in_one_key_does_not_stop_the_others(bench):
+    bench.error = ZeroDivisionError()
+    bench.failures["a"] = 1
+    bench.queue.add("a")
+    bench.queue.add("b")
+    await bench.clock.advance(1)
+    assert bench.times("b") == [0]
+    assert bench.times("a") == [0, 0.05]
+
+
+async def test_of_several_later_times_the_earliest_counts(bench):
+    bench.queue.add_after("a", 10)
+    bench.queue.add_after("a", 3)
+    bench.queue.add_after("a", 5)
+    bench.queue.add_after("b", 4)
+    await bench.clock.advance(20)
+    assert bench.times("a") == [3]
+    assert bench.times("b") == [4]
+
+
+async def test_sync_says_when_it_wants_the_key_again(bench):
+    bench.again["a"] = 7
+    bench.queue.add("a")
+    await bench.clock.advance(20)
+    assert bench.times("a") == [0, 7]
