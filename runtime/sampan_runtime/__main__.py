@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
 from sampan_runtime import bridge, settings
 from sampan_runtime.cri import recovery, server
-from sampan_runtime.cri.daemon import AlreadyRunning, Daemon
+from sampan_runtime.cri.daemon import AlreadyRunning, Daemon, lock
 from sampan_runtime.cri.errors import Unavailable
-from sampan_runtime.images.archive import import_archive
+from sampan_runtime.images.archive import import_archive, incoming
 from sampan_runtime.images.builtin import ensure_busybox
 from sampan_runtime.images.errors import ImageError
-from sampan_runtime.images.store import ImageStore
+from sampan_runtime.images.store import ImageStore, StoredImage
 from sampan_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -71,20 +73,43 @@ def _images(argv: list[str]) -> int:
     parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--name", action="append", default=[], help="instead of the names in the file")
     arguments = parser.parse_args(argv)
-    store = ImageStore(arguments.state_dir / "images")
+    if arguments.action == "import" and arguments.file is None:
+        parser.error("import needs a file")
     try:
-        if arguments.action == "import":
-            if arguments.file is None:
-                parser.error("import needs a file")
-            images = import_archive(store, arguments.file, tuple(arguments.name))
-        else:
-            images = store.images()
+        images = _import(arguments.state_dir, arguments.file, tuple(arguments.name))
     except (ImageError, OSError) as error:
         print(f"sampan-runtime: {error}", file=sys.stderr)
         return 1
     for image in images:
         print(image.id, *(image.tags or image.digests))
     return 0
+
+
+def _import(state_dir: Path, file: Path | None, names: tuple[str, ...]) -> list[StoredImage]:
+    """The store has one writer. While a daemon runs, the file is left for it, and it looks before it answers."""
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        held = lock(state_dir)
+    except AlreadyRunning:
+        store = ImageStore(state_dir / "images")
+        if file is not None:
+            if names:
+                raise ImageError("--name needs the daemon to be stopped") from None
+            _leave(file, incoming(store))
+        return store.images()
+    try:
+        store = ImageStore(state_dir / "images")
+        return import_archive(store, file, names) if file is not None else store.images()
+    finally:
+        os.close(held)
+
+
+def _leave(file: Path, folder: Path) -> None:
+    folder.mkdir(exist_ok=True, mode=0o700)
+    scratch = folder / f".{file.name}.part"
+    shutil.copyfile(file, scratch)
+    scratch.rename(folder / f"{file.stem}.tar")
+    print(f"{file}: left for the running daemon, which imports it when its images are asked for")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -22,10 +22,13 @@ from sampan_runtime import bridge, cgroups, nat
 from sampan_runtime.cri.errors import Unavailable
 from sampan_runtime.cri.events import EventHub
 from sampan_runtime.cri.records import Records
+from sampan_runtime.errors import ShimGone
+from sampan_runtime.images import archive
 from sampan_runtime.images.store import ImageStore
 from sampan_runtime.ipam import AddressPool
 from sampan_runtime.settings import Settings
-from sampan_runtime.shim.client import Zygote
+from sampan_runtime.shim.client import Shim, Zygote
+from sampan_runtime.spec import SandboxSpec
 from sampan_runtime.statefiles import read_json, write_json
 from sampan_runtime.streaming.server import StreamServer
 
@@ -45,7 +48,7 @@ class Daemon:
         self.run_dir = settings.run_dir
         settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _lock(settings.state_dir)
+        self._lock = lock(settings.state_dir)
         self.records = Records(settings.state_dir)
         self.images = ImageStore(settings.state_dir / "images")
         self.events = EventHub()
@@ -56,6 +59,7 @@ class Daemon:
         self._zygote = zygote
         self._zygote_lock = asyncio.Lock()
         self._network_lock = asyncio.Lock()
+        self._images_lock = asyncio.Lock()
         self.network_error = "no pod CIDR yet: waiting for UpdateRuntimeConfig"
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -88,6 +92,16 @@ class Daemon:
                 self._zygote = await Zygote.start(self.run_dir)
             return self._zygote
 
+    async def create_shim(self, spec: SandboxSpec) -> Shim:
+        """Once more with a new zygote when the old one turns out to be dead."""
+        zygote = await self.zygote()
+        try:
+            return await zygote.create_sandbox(spec)
+        except ShimGone:
+            if not zygote.closed.done():
+                raise
+        return await (await self.zygote()).create_sandbox(spec)
+
     async def keep_zygote(self) -> None:
         """A new one is warmed as soon as the old one dies, so that no pod has to wait for it."""
         while True:
@@ -117,6 +131,11 @@ class Daemon:
             return
         if not cgroups.remove(self.hierarchies, path):
             log.error("cgroup %s does not become empty", path)
+
+    async def take_in_images(self) -> None:
+        """Imports the archives that `sampan-runtime images import` left for us, before anybody looks at the images."""
+        async with self._images_lock:
+            await asyncio.to_thread(archive.import_incoming, self.images)
 
     def publish(self, event: cri.ContainerEventResponse) -> None:
         self.events.publish(event)
@@ -171,7 +190,8 @@ class Daemon:
         await self._apply_rules(self.pool.cidr)
 
 
-def _lock(state_dir: Path) -> int:
+def lock(state_dir: Path) -> int:
+    """Held until the descriptor is closed. Whoever holds it may write below the state directory."""
     descriptor = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

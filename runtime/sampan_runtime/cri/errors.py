@@ -19,6 +19,7 @@ import grpc
 from sampan_runtime.errors import NoSuchContainer, RuntimeFailure, ShimGone, WrongState
 from sampan_runtime.images.errors import BadImage, ImageError, ImageNotFound, InvalidReference, RegistryError
 from sampan_runtime.ipam import NoFreeAddress
+from sampan_runtime.nat import NatError
 
 
 class CriError(Exception):
@@ -67,6 +68,7 @@ _BELOW: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (RegistryError, grpc.StatusCode.UNAVAILABLE),
     (BadImage, grpc.StatusCode.INTERNAL),
     (ImageError, grpc.StatusCode.INTERNAL),
+    (NatError, grpc.StatusCode.INTERNAL),
     (NoFreeAddress, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (NoSuchContainer, grpc.StatusCode.NOT_FOUND),
     (WrongState, grpc.StatusCode.FAILED_PRECONDITION),

@@ -18,6 +18,7 @@ from sampan_runtime.images.store import StoredImage, disk_usage
 
 
 async def list_images(daemon: Daemon, request: cri.ListImagesRequest) -> cri.ListImagesResponse:
+    await daemon.take_in_images()
     wanted = request.filter.image.image
     if wanted:
         found = daemon.images.find(wanted)
@@ -29,6 +30,7 @@ async def list_images(daemon: Daemon, request: cri.ListImagesRequest) -> cri.Lis
 
 async def image_status(daemon: Daemon, request: cri.ImageStatusRequest) -> cri.ImageStatusResponse:
     """An image that is not there is no error but an empty answer: that is CRI's word for it."""
+    await daemon.take_in_images()
     image = daemon.images.find(_named(request.image))
     if image is None:
         return cri.ImageStatusResponse()
@@ -45,6 +47,7 @@ def _info(daemon: Daemon, image: StoredImage) -> dict[str, object]:
 
 async def pull_image(daemon: Daemon, request: cri.PullImageRequest) -> cri.PullImageResponse:
     name = _named(request.image)
+    await daemon.take_in_images()
     built_in = is_built_in(daemon.images, name)
     if built_in is not None:
         return cri.PullImageResponse(image_ref=built_in.id)

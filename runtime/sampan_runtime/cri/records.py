@@ -183,14 +183,16 @@ class Records:
         (self.container_dir(id) / "config.json").unlink(missing_ok=True)
         shutil.rmtree(self.container_dir(id), ignore_errors=True)
 
-    def load(self) -> list[str]:
-        """Fills both tables from the disk; returns the ids of unusable records, whose remains must be destroyed."""
-        broken = []
+    def load(self) -> dict[str, str]:
+        """Fills both tables from the disk; returns the unusable sandboxes, whose remains must be destroyed, with their
+        cgroups as far as they are known."""
+        broken = {}
         for id in os.listdir(self._sandbox_root):
             try:
                 self.sandboxes[id] = self._read_sandbox(id)
             except (KeyError, TypeError, ValueError, ParseError):
-                broken.append(id)
+                config = read_json(self.sandbox_dir(id) / "config.json")
+                broken[id] = str(config.get("cgroup", "")) if isinstance(config, dict) else ""
         for id in os.listdir(self._container_root):
             try:
                 self.containers[id] = self._read_container(id)

@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 
 async def recover(daemon: Daemon) -> None:
     broken = daemon.records.load()
-    for id in broken:
+    for id, cgroup in broken.items():
         log.warning("sandbox %s was never finished: removing what there is of it", id)
-        await _destroy(daemon, id)
+        await _destroy(daemon, id, cgroup)
     boot = boot_id()
     for sandbox in list(daemon.records.sandboxes.values()):
         if sandbox.state == SandboxState.CREATING:
@@ -40,8 +40,13 @@ async def recover(daemon: Daemon) -> None:
     _sweep_run_directory(daemon)
 
 
-async def _destroy(daemon: Daemon, id: str, cgroup: str = "") -> None:
-    """A shim that was not committed has ended with the connection of the daemon before us. Its cgroup may be left."""
+async def _destroy(daemon: Daemon, id: str, cgroup: str) -> None:
+    """A shim that was not committed has ended with the connection of the daemon before us; another one is ended."""
+    try:
+        shim = await attach(daemon.shim_dir(id))
+        await shim.stop()
+    except (RuntimeFailure, OSError) as error:
+        log.info("sandbox %s has no shim: %s", id, error)
     await asyncio.to_thread(daemon.kill_cgroup, cgroup or f"{daemon.settings.cgroup_root}/{id}")
     daemon.remove_shim_dir(id)
     daemon.records.forget_sandbox(id)

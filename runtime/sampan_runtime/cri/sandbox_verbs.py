@@ -65,11 +65,10 @@ async def _create(daemon: Daemon, sandbox: Sandbox, undo: AsyncExitStack) -> Non
     undo.callback(daemon.remove_shim_dir, sandbox.id)
     _write_files(daemon.records.sandbox_dir(sandbox.id), sandbox)
     spec = sandbox_plan.plan(sandbox.id, sandbox.config, str(directory), sandbox.cgroup, network, socket.gethostname())
-    zygote = await daemon.zygote()
     # The sync to disk and the fork do not wait for each other.
     saved = asyncio.ensure_future(daemon.records.save_new_sandbox(sandbox))
     try:
-        shim = await zygote.create_sandbox(spec)
+        shim = await daemon.create_shim(spec)
         undo.push_async_callback(_abandon, shim)
     finally:
         await saved

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import tarfile
 from pathlib import Path
 from typing import IO, Any
@@ -22,9 +23,11 @@ from sampan_runtime.images.config import (
     parse_descriptor,
     parse_manifest,
 )
-from sampan_runtime.images.errors import BadImage
+from sampan_runtime.images.errors import BadImage, ImageError
 from sampan_runtime.images.reference import Reference, parse
 from sampan_runtime.images.store import METADATA_LIMIT, ImageStore, StoredImage
+
+log = logging.getLogger(__name__)
 
 _NAME_KEYS = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 _CHUNK = 1 << 20
@@ -43,6 +46,25 @@ def import_archive(store: ImageStore, path: Path, names: tuple[str, ...] = ()) -
     except tarfile.TarError as error:
         raise BadImage(f"{path}: not a tar file: {error}") from error
     raise BadImage(f"{path}: neither an OCI layout nor a docker archive")
+
+
+def incoming(store: ImageStore) -> Path:
+    """Where archives wait that were brought while a daemon owned the store."""
+    return store.root / "incoming"
+
+
+def import_incoming(store: ImageStore) -> None:
+    """A bad archive is set aside, so that it is tried only once."""
+    folder = incoming(store)
+    for path in sorted(folder.glob("*.tar")) if folder.is_dir() else ():
+        try:
+            images = import_archive(store, path)
+        except (ImageError, OSError) as error:
+            log.error("image archive %s: %s", path.name, error)
+            path.rename(path.with_suffix(".bad"))
+            continue
+        path.unlink()
+        log.info("imported %s", ", ".join(image.reference for image in images))
 
 
 class _Archive:
