@@ -41,7 +41,7 @@ _POD_FILE = "pod.json"
 class Agent:
     """Implements `link.Listener` and `worker.Reporter`."""
 
-    def __init__(self, settings: Settings, cri: Cri, link: Link, clock: Clock) -> None:
+    def __init__(self, settings: Settings, cri: Cri, link: Link, clock: Clock, cgroups: Cgroups | None = None) -> None:
         self._settings = settings
         self._link = link
         self._clock = clock
@@ -54,7 +54,7 @@ class Agent:
         memory = settings.memory or node_status.machine_memory()
         facts = NodeFacts(settings.node_name, settings.node_ip, int(capacity["cpu"]) * 1000, memory)
         read = RememberedObjects(link.read_object)
-        self._node = Node(settings, cri, clock, Cgroups(), self, read, facts)
+        self._node = Node(settings, cri, clock, cgroups or Cgroups(), self, read, facts)
 
     async def run(self) -> None:
         """Until cancelled; nothing on the node changes when it is."""

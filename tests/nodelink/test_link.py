@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from linked import RunningAgent, eventually
+from sampan_api.client import CONFIGMAPS, EVENTS, LEASES, NODES, PODS, DeleteOptions, Selection
+from sampan_api.errors import NotFound, ServiceUnavailable
+from sampan_master.apiserver.streams import StreamRequest
+
+
+def pod(name="p1", node="n1", **spec):
+    container = {"name": "c1", "image": "busybox:1.35", **spec.pop("container", {})}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"nodeName": node, "containers": [container], **spec},
+    }
+
+
+async def ready(cluster, name="p1"):
+    conditions = (await cluster.client.get(PODS, name, "default"))["status"].get("conditions") or []
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+async def gone(cluster, resource, name):
+    try:
+        await cluster.client.get(resource, name, "default")
+    except NotFound:
+        return True
+    return False
+
+
+async def connected(agent):
+    await eventually(lambda: agent.connected)
+
+
+async def test_node_registers_with_its_own_range_and_lease_and_becomes_ready(cluster):
+    agents = [await cluster.agent(name) for name in ("n1", "n2")]
+    for agent in agents:
+        await connected(agent)
+
+    async def all_ready():
+        nodes = (await cluster.client.list(NODES)).items
+        states = [c["status"] for n in nodes for c in n["status"]["conditions"] if c["type"] == "Ready"]
+        return states == ["True", "True"]
+
+    await eventually(all_ready)
+    nodes = (await cluster.client.list(NODES)).items
+    assert sorted(n["spec"]["podCIDR"] for n in nodes) == ["10.244.0.0/24", "10.244.1.0/24"]
+    assert nodes[0]["metadata"]["labels"]["disk"] == "ssd"
+    assert agents[0].runtime.pod_cidr in ("10.244.0.0/24", "10.244.1.0/24")
+    lease = await cluster.client.get(LEASES, "n1", "kube-node-lease")
+    assert lease["spec"]["holderIdentity"] == "n1"
+
+    async def renewed():
+        now = await cluster.client.get(LEASES, "n1", "kube-node-lease")
+        return now["spec"]["renewTime"] > lease["spec"]["renewTime"]
+
+    await eventually(renewed)
+
+
+async def test_pod_runs_reports_events_and_is_gone_after_deletion(cluster):
+    agent = await cluster.agent("n1")
+    await connected(agent)
+    await cluster.client.create(PODS, pod())
+    await eventually(lambda: ready(cluster))
+    stored = await cluster.client.get(PODS, "p1", "default")
+    assert stored["status"]["containerStatuses"][0]["containerID"].startswith("fake://")
+
+    async def reasons():
+        events = (await cluster.client.list(EVENTS, Selection("default"))).items
+        return {e["reason"] for e in events} >= {"Pulled", "Created", "Started"}
+
+    await eventually(reasons)
+    await cluster.client.delete(PODS, "p1", "default")
+    await eventually(lambda: gone(cluster, PODS, "p1"))
+    assert agent.runtime.containers == {}
+
+
+async def test_force_deleted_pod_is_stopped_at_once(cluster):
+    agent = await cluster.agent("n1")
+    await connected(agent)
+    await cluster.client.create(PODS, pod())
+    await eventually(lambda: ready(cluster))
+    await cluster.client.delete(PODS, "p1", "default", DeleteOptions(grace_seconds=0))
+    await eventually(lambda: not agent.runtime.sandboxes)
+
+
+async def test_second_agent_of_a_name_is_refused_while_the_first_is_alive(cluster):
+    first = await cluster.agent("n1")
+    await connected(first)
+    second = await cluster.agent("n1", first.runtime, directory="other")
+    await eventually(lambda: second.link is not None)
+    assert second.link is not None
+    for _ in range(20):
+        assert not second.connected
+        await asyncio.sleep(0.05)
+    await first.stop()
+    await connected(second)
+
+
+async def test_agent_that_starts_again_takes_its_own_pods_over(cluster):
+    agent = await cluster.agent("n1")
+    await connected(agent)
+    await cluster.client.create(PODS, pod())
+    await eventually(lambda: ready(cluster))
+    calls = len(agent.runtime.calls)
+    await agent.stop()
+    again = await cluster.agent("n1", agent.runtime)
+    await connected(again)
+    agent.runtime.exit("c1", 3)
+
+    async def restarted():
+        status = (await cluster.client.get(PODS, "p1", "default"))["status"]["containerStatuses"][0]
+        return status["restartCount"] == 1 and status["ready"]
+
+    await eventually(restarted)
+    assert agent.runtime.calls[calls:] == ["CreateContainer c1", "StartContainer c1"]
+
+
+async def test_pods_go_on_while_the_master_is_away_and_what_it_no_longer_wants_is_removed(cluster):
+    agent = await cluster.agent("n1")
+    await connected(agent)
+    for name in ("p1", "p2"):
+        await cluster.client.create(PODS, pod(name))
+        await eventually(lambda name=name: ready(cluster, name))
+    await cluster.node_link.stop()
+    await eventually(lambda: not agent.connected)
+    agent.runtime.exit("c1", 1)
+    await eventually(lambda: agent.runtime.calls.count("StartContainer c1") == 3)
+    await cluster.client.delete(PODS, "p2", "default", DeleteOptions(grace_seconds=0))
+    assert len(agent.runtime.sandboxes) == 2
+    await cluster.start_link()
+    await connected(agent)
+    await eventually(lambda: len(agent.runtime.sandboxes) == 1)
+
+    async def caught_up():
+        status = (await cluster.client.get(PODS, "p1", "default"))["status"]
+        return status["containerStatuses"][0]["ready"]
+
+    await eventually(caught_up)
+
+
+async def test_agent_started_without_a_master_manages_the_pods_it_knew(cluster):
+    agent = await cluster.agent("n1")
+    await connected(agent)
+    await cluster.client.create(PODS, pod())
+    await eventually(lambda: ready(cluster))
+    await agent.stop()
+    await cluster.node_link.stop()
+    agent.runtime.exit("c1", 1)
+    await cluster.agent("n1", agent.runtime)
+    await eventually(lambda: agent.runtime.calls.count("StartContainer c1") == 2)
+
+
+async def test_sandbox_that_no_pod_accounts_for_is_removed(cluster):
+    agent = await cluster.agent("n1")
+    await connected(agent)
+    await cluster.client.create(PODS, pod())
+    await eventually(lambda: ready(cluster))
+    await agent.stop()
+    await cluster.client.delete(PODS, "p1", "default", DeleteOptions(grace_seconds=0))
+    [directory] = agent.settings.pods_dir.iterdir()
+    (directory / "pod.json").unlink()
+    await cluster.agent("n1", agent.runtime)
+    await eventually(lambda: not agent.runtime.sandboxes)
+
+
+async def test_wrong_token_gets_no_certificate(cluster):
+    cluster.write_join("abcdef.wrong")
+    agent = await cluster.agent("n1")
+    for _ in range(20):
+        assert agent.link is None
+        await asyncio.sleep(0.02)
+    cluster.write_join("abcdef.0123456789abcdef")
+    await connected(agent)
+
+
+async def test_node_reads_only_the_objects_its_pods_name(cluster):
+    agent = await cluster.agent("n1")
+    await connected(agent)
+    for name in ("named", "other"):
+        await cluster.client.create(
+            CONFIGMAPS,
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": name, "namespace": "default"},
+                "data": {"k": "v"},
+            },
+        )
+    variable = {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "named", "key": "k"}}}
+    await cluster.client.create(PODS, pod(container={"env": [variable]}))
+    await eventually(lambda: ready(cluster))
+    assert (await agent.link.read_object("ConfigMap", "default", "named"))["data"] == {"k": "v"}
+    with pytest.raises(Exception, match="no pod on node"):
+        await agent.link.read_object("ConfigMap", "default", "other")
+
+
+async def test_logs_come_through_the_link(cluster):
+    agent = await cluster.agent("n1")
+    await connected(agent)
+    created = await cluster.client.create(PODS, pod())
+    await eventually(lambda: ready(cluster))
+    [container] = agent.runtime.containers.values()
+    with open(container.log_path, "w") as log:
+        log.write("2026-01-01T00:00:00.000000000Z stdout F hello\n")
+    request = StreamRequest("logs", "default", "p1", created["metadata"]["uid"], "c1", {"follow": True})
+    stream = await cluster.node_link.open("n1", request)
+    assert await stream.recv() == b"hello\n"
+    agent.runtime.exit("c1", 0)
+    assert await stream.recv() == b""
+    await stream.close()
+
+
+async def test_stream_to_an_unknown_node_or_container_is_refused(cluster):
+    request = StreamRequest("exec", "default", "p1", "u", "c1", {"command": ["x"]})
+    with pytest.raises(ServiceUnavailable):
+        await cluster.node_link.open("n9", request)
+    agent: RunningAgent = await cluster.agent("n1")
+    await connected(agent)
+    with pytest.raises(Exception, match="container not found"):
+        await cluster.node_link.open("n1", request)
