@@ -25,7 +25,7 @@ from sampan_master.apiserver.routing import Target, resolve
 from sampan_master.apiserver.scopes import BY_SUBRESOURCE
 from sampan_master.apiserver.selecting import select
 from sampan_master.apiserver.tables import View, partial, partial_list, table
-from sampan_master.apiserver.watch_stream import serve_watch
+from sampan_master.apiserver.watch_stream import WatchStreams
 
 _CHUNK = 256 * 1024
 _APPLY = "application/apply-patch+yaml"
@@ -35,10 +35,13 @@ _SUBRESOURCE_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": 
 
 
 class ResourceEndpoint:
-    def __init__(self, registry: Registry, resources: ResourceTable, streams: PodStreams) -> None:
+    def __init__(
+        self, registry: Registry, resources: ResourceTable, streams: PodStreams, watches: WatchStreams
+    ) -> None:
         self._registry = registry
         self._resources = resources
         self._streams = streams
+        self._watches = watches
         self._handlers: dict[str, Callable[[ApiRequest, Target], Awaitable[None]]] = {
             "get": self._get,
             "list": self._list,
@@ -155,7 +158,7 @@ class ResourceEndpoint:
         return partial_list(objects, page.metadata, view)
 
     async def _watch(self, request: ApiRequest, target: Target) -> None:
-        await serve_watch(request, target, self._registry)
+        await self._watches.serve(request, target)
 
     async def _create(self, request: ApiRequest, target: Target) -> None:
         options = write_options(request.query, "CreateOptions", request.header(b"user-agent"))

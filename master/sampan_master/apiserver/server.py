@@ -35,6 +35,7 @@ from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.resources import BUILT_IN
 from sampan_master.apiserver.reviews import REVIEWS
 from sampan_master.apiserver.streams import NodeStreams, NoNodes
+from sampan_master.apiserver.watch_stream import WatchStreams
 from sampan_master.storage import Storage, StoreUnavailable
 
 _KEEP_ALIVE_SECONDS = 120
@@ -67,6 +68,7 @@ class ApiServer:
         self._streams: NodeStreams = streams or NoNodes()
         admission = Admission(storage.cache, toleration_seconds=config.default_toleration_seconds)
         self.registry = Registry(storage, clock, admission, event_ttl=config.event_ttl_seconds)
+        self._watches = WatchStreams(self.registry)
         self.addresses: list[tuple[str, int]] = []
         self._servers: list[asyncio.Server] = []
         self._state = ServerState()
@@ -83,6 +85,7 @@ class ApiServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             date_header=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             backlog=_BACKLOG,
@@ -104,7 +107,8 @@ class ApiServer:
     def _routes(self) -> dict[str, Asgi]:
         discovery = Discovery(BUILT_IN, REVIEWS)
         documents = Documents(discovery, self._public_address, {"ping": _fine, "etcd": self._check_store})
-        endpoint = ResourceEndpoint(self.registry, BUILT_IN, PodStreams(self.registry, lambda: self._streams))
+        streams = PodStreams(self.registry, lambda: self._streams)
+        endpoint = ResourceEndpoint(self.registry, BUILT_IN, streams, self._watches)
         groups = ApiGroups(discovery, endpoint, self._clock.now)
         openapi = OpenApi(BUILT_IN, self._clock)
         routes: dict[str, Asgi] = {
@@ -149,6 +153,7 @@ class ApiServer:
         """Stops accepting, lets running requests finish for a moment, then closes what is left (watches)."""
         for server in self._servers:
             server.close()
+        self._watches.close()
         for connection in list(self._state.connections):
             connection.shutdown()
         if self._state.tasks:

@@ -52,7 +52,38 @@ class _Lines:
         return event_line(EventType.BOOKMARK, obj)
 
 
-async def serve_watch(request: ApiRequest, target: Target, registry: Registry) -> None:
+class WatchStreams:
+    """Serves watches, and ends all of them when the server stops."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._open: set[Watch] = set()
+
+    def close(self) -> None:
+        for watch in list(self._open):
+            watch.close()
+
+    async def serve(self, request: ApiRequest, target: Target) -> None:
+        opened = await _open(request, target, self._registry)
+        if isinstance(opened, Expired):
+            await request.stream(_one(event_line("ERROR", opened.status())))
+            return
+        watch, lines = opened
+        self._open.add(watch)
+        gone = asyncio.ensure_future(request.disconnected())
+        gone.add_done_callback(lambda _: watch.close())
+        try:
+            async with aclosing(_stream(watch, lines)) as stream:
+                await request.stream(stream)
+        finally:
+            self._open.discard(watch)
+            gone.cancel()
+            with suppress(asyncio.CancelledError):
+                await gone
+
+
+async def _open(request: ApiRequest, target: Target, registry: Registry) -> tuple[Watch, _Lines] | Expired:
+    """An expired revision is not an answer's status but an event of the stream."""
     accepted = request.accepted(watch=True)
     fields = first(request.query, "fieldSelector")
     if target.name:
@@ -63,18 +94,8 @@ async def serve_watch(request: ApiRequest, target: Target, registry: Registry) -
     try:
         watch = await open_watch(registry.storage.cache, target.type, selected, options)
     except Expired as error:
-        await request.stream(_one(event_line("ERROR", error.status())))
-        return
-    lines = _Lines(target.type, accepted.view, registry)
-    gone = asyncio.ensure_future(request.disconnected())
-    gone.add_done_callback(lambda _: watch.close())
-    try:
-        async with aclosing(_stream(watch, lines)) as stream:
-            await request.stream(stream)
-    finally:
-        gone.cancel()
-        with suppress(asyncio.CancelledError):
-            await gone
+        return error
+    return watch, _Lines(target.type, accepted.view, registry)
 
 
 async def _one(line: bytes) -> AsyncIterator[bytes]:

@@ -1,0 +1,25 @@
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sampan_api.client import Client
+
+sys.path.insert(0, str(Path(__file__).parent))
+from api_harness import Http, Running, running
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Running]:
+    async with running() as one:
+        yield one
+
+
+@pytest.fixture
+async def http(api: Running) -> Http:
+    return api.http
+
+
+@pytest.fixture
+async def client(api: Running) -> Client:
+    return api.client
