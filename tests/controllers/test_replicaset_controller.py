@@ -42,6 +42,32 @@ class Faulty:
             yield event
 
 
+class Mortal:
+    """A client that dies at its n-th write, before or after it took effect: nothing it does afterwards returns."""
+
+    def __init__(self, client, write, *, after):
+        self._client, self._left, self._after = client, write, after
+        self.is_dead = asyncio.Event()
+
+    def __getattr__(self, name):
+        call = getattr(self._client, name)
+        if name not in ("create", "update", "patch", "delete"):
+            return call
+
+        async def counted(resource, *arguments, **options):
+            if resource == EVENTS:
+                return await call(resource, *arguments, **options)
+            self._left -= 1
+            if self._left == 0 and self._after:
+                await call(resource, *arguments, **options)
+            if self._left <= 0:
+                self.is_dead.set()
+                await asyncio.Event().wait()
+            return await call(resource, *arguments, **options)
+
+        return counted
+
+
 class Census:
     """Counts, from the watch, the most pods a set ever had alive at once beyond what it wanted."""
 
@@ -208,3 +234,23 @@ async def test_a_random_walk_never_makes_a_pod_too_many(cluster, seed):
     faulty.share = 0.0
     await eventually(lambda: settled(cluster, "web", wanted))
     assert census.most <= most_wanted
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("write", range(1, 13))
+async def test_killed_at_any_of_its_writes_it_ends_right_and_never_over_creates(cluster, write, after):
+    census = Census(cluster)
+    cluster.spawn(census.run())
+    await cluster.pod("orphan", labels={"app": "web"})
+    await cluster.replica_set("web", 4)
+    mortal = Mortal(cluster.client, write, after=after)
+    first = control(cluster, mortal)
+    scaled = asyncio.create_task(mortal.is_dead.wait())
+    await asyncio.wait({scaled}, timeout=0.2)
+    await cluster.end(first)
+    scaled.cancel()
+    control(cluster)
+    await eventually(lambda: settled(cluster, "web", 4))
+    await scale(cluster, "web", 1)
+    await eventually(lambda: settled(cluster, "web", 1))
+    assert census.most <= 4

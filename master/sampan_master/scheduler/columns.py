@@ -26,6 +26,13 @@ _FIRST_RESOURCES = ("pods", "cpu", "memory", "ephemeral-storage")
 ABSENT = -1
 
 
+def at(table: Ints, rows: Rows) -> Ints:
+    """`table[:, rows]`, several times faster when `rows` is an array."""
+    if isinstance(rows, slice):
+        return table[:, rows]
+    return table.take(rows, axis=1)
+
+
 class LabelColumn:
     """The values of one label key as small integers, ABSENT where a node has no such label."""
 

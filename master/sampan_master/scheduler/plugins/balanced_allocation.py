@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from sampan_master.scheduler.columns import CPU, MEMORY, Ints, NodeColumns, Rows
+from sampan_master.scheduler.columns import CPU, MEMORY, Ints, NodeColumns, Rows, at
 from sampan_master.scheduler.plugins.plugin import MAX_SCORE, Score
 from sampan_master.scheduler.signature import Signature
 
@@ -18,8 +18,8 @@ _BALANCED = ("cpu", "memory")
 
 
 def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
-    capacity = nodes.allocatable[CPU : MEMORY + 1, rows]
-    used = (nodes.requested[CPU : MEMORY + 1, rows] + _column(pod.requests)) / np.maximum(capacity, 1)
+    capacity = at(nodes.allocatable[CPU : MEMORY + 1], rows)
+    used = (at(nodes.requested[CPU : MEMORY + 1], rows) + _column(pod.requests)) / np.maximum(capacity, 1)
     share = np.minimum(used, 1.0)
     both = np.minimum(capacity[0], capacity[1]) > 0
     deviation = np.abs(share[0] - share[1]) / 2 * both

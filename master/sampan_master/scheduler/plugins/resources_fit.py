@@ -6,16 +6,16 @@ from functools import lru_cache
 
 import numpy as np
 
-from sampan_master.scheduler.columns import CPU, MEMORY, PODS, Bools, Ints, NodeColumns, Rows
+from sampan_master.scheduler.columns import CPU, MEMORY, PODS, Bools, Ints, NodeColumns, Rows, at
 from sampan_master.scheduler.plugins.plugin import MAX_SCORE, Filter, Score
 from sampan_master.scheduler.signature import Signature
 
 
 def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
-    result: Bools = nodes.requested[PODS, rows] < nodes.allocatable[PODS, rows]
+    result: Bools = nodes.requested[PODS][rows] < nodes.allocatable[PODS][rows]
     for name, amount in pod.requests:
         resource = nodes.resource(name)
-        result &= nodes.requested[resource, rows] + amount <= nodes.allocatable[resource, rows]
+        result &= nodes.requested[resource][rows] + amount <= nodes.allocatable[resource][rows]
     return result
 
 
@@ -42,8 +42,8 @@ def hopeless(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
 
 def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
     """The mean over cpu and memory of the share left free; a resource the node does not have does not count."""
-    capacity = nodes.allocatable[CPU : MEMORY + 1, rows]
-    free = capacity - nodes.scoring_requested[:, rows] - _column(pod.scoring_requests)
+    capacity = at(nodes.allocatable[CPU : MEMORY + 1], rows)
+    free = capacity - at(nodes.scoring_requested, rows) - _column(pod.scoring_requests)
     share = np.maximum(free, 0) * MAX_SCORE // np.maximum(capacity, 1)
     counted = capacity > 0
     total: Ints = (share[0] + share[1]) // np.maximum(counted[0].astype(np.int64) + counted[1], 1)
