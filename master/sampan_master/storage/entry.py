@@ -29,8 +29,7 @@ class Entry:
         """`value` is what the store holds; `obj`, when the caller has it decoded, already has the resourceVersion."""
         at = _metadata_at(value)
         if at < 0:
-            value = encode(orjson.loads(value))
-            at = _metadata_at(value)
+            value, at = _in_order(orjson.loads(value))
         self.key = key
         self.revision = revision
         self._metadata_at = at
@@ -98,11 +97,18 @@ def with_resource_version(obj: Object, revision: int) -> Object:
 
 
 def _metadata_at(value: bytes) -> int:
-    """Where the top-level `metadata` begins, or -1 when the bytes are not in the order `encode` writes."""
-    at = value.find(_HEAD, 0, 512)
-    if at < 0:
-        return -1
+    """Where the top-level `metadata` begins, or -1 when these may be other bytes than `encode` writes."""
+    at = value.find(_HEAD, 0, 256)
     head = value[:at]
-    # Only {"kind":"…","apiVersion":"…", may stand before it: at most eight quotes, and one brace.
-    in_order = head.count(b"{") == 1 and head.count(b'"') in (0, 4, 8)
-    return at if in_order and not value.startswith(b'"resourceVersion"', at + len(_HEAD)) else -1
+    # Only {"kind":"…","apiVersion":"…", may stand before it: eight quotes, none of them escaped.
+    if at < 0 or not head.startswith(b'{"kind":"') or head.count(b'"') != 8 or b"\\" in head:
+        return -1
+    if b'"resourceVersion"' in value and "resourceVersion" in orjson.loads(value)["metadata"]:
+        return -1
+    return at
+
+
+def _in_order(obj: Object) -> tuple[bytes, int]:
+    """What `encode` would have written, and where its `metadata` begins."""
+    head = orjson.dumps({k: obj[k] for k in ("kind", "apiVersion") if k in obj})
+    return encode(obj), len(b"{") if head == b"{}" else len(head)

@@ -19,7 +19,7 @@ from aetcd import rpc
 from sampan_api.clock import Clock, RealClock
 
 from sampan_master.storage.etcd_commit import PATIENCE, GroupCommit, key_value
-from sampan_master.storage.etcd_link import BACKOFF_FIRST, BACKOFF_LAST, EtcdLink, passing, translated
+from sampan_master.storage.etcd_link import BACKOFF_FIRST, BACKOFF_LAST, EtcdLink, LeaseGone, passing, translated
 from sampan_master.storage.etcd_revisions import Places, main_of, unmark, watch_start, whole
 from sampan_master.storage.keys import prefix_end
 from sampan_master.storage.store import (
@@ -132,10 +132,9 @@ class EtcdStore:
             return await self._writes.write(key, value, expected=expected)
         try:
             return await self._writes.write(key, value, expected=expected, lease=await self._leases.lease(ttl))
-        except StoreUnavailable:
-            # The lease may be what etcd does not know (any more); the next write asks for another.
+        except LeaseGone:
             self._leases.forget(ttl)
-            raise
+            return await self._writes.write(key, value, expected=expected, lease=await self._leases.lease(ttl))
 
     async def _watch_once(self, prefix: str, after: int) -> AsyncGenerator[WatchBatch]:
         create = rpc.WatchCreateRequest(

@@ -42,6 +42,10 @@ _PASSING = {
 }
 
 
+class LeaseGone(StoreUnavailable):
+    """etcd does not know the lease a key was to be written with; nothing was written."""
+
+
 class EtcdLink:
     def __init__(self, endpoints: str) -> None:
         """`endpoints`: "http://host:port", several separated by commas."""
@@ -94,4 +98,6 @@ def translated(error: grpc.aio.AioRpcError) -> StoreError:
         return FutureRevision(details)
     if "request is too large" in details or "larger than max" in details:
         return ValueTooLarge(details)
+    if "requested lease not found" in details:
+        return LeaseGone(details)
     return StoreUnavailable(f"etcd: {error.code().name}: {details}", unclear=passing(error))
