@@ -1,5 +1,6 @@
 """A daemon of its own for the tests that need a kernel: own directories, cgroup root and network namespace."""
 
+import json
 import os
 import shutil
 import signal
@@ -31,6 +32,8 @@ def eventually(check, seconds=10.0, message="condition"):
 
 class Node:
     """One runtime daemon, which can be killed and started again."""
+
+    eventually = staticmethod(eventually)
 
     def __init__(self, folder: Path) -> None:
         self.name = f"cri{uuid.uuid4().hex[:8]}"
@@ -97,7 +100,6 @@ class Node:
         return any(os.path.isdir(f"{root}{self.cgroup_root}") for root in hierarchies.roots)
 
     def _shims(self) -> list[int]:
-        import json
 
         records = [json.loads(file.read_text()) for file in self.run.glob("pods/*/shim.json")]
         return [record["pid"] for record in records if os.path.isdir(f"/proc/{record['pid']}")]

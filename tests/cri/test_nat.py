@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 from ipaddress import IPv4Network
@@ -20,7 +21,6 @@ def test_rules_replace_the_table_whole():
 @pytest.mark.root
 def test_the_kernel_takes_the_rules_twice_over(tmp_path):
     """In a network namespace of this test's own: the commands are read from a file by nft there."""
-    import json
 
     port = nat.HostPort("tcp", 8080, "10.244.1.5", 80)
     file = tmp_path / "rules.json"

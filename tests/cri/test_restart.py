@@ -4,10 +4,10 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import eventually
 from cri_api.v1 import api_pb2 as cri
 
 pytestmark = pytest.mark.root
@@ -50,7 +50,7 @@ def test_a_dead_shim_takes_its_pod_along(fresh_node):
     os.kill(shim_pid(node, pod), signal.SIGKILL)
     status = node.exited(id)
     assert (status.exit_code, status.reason) == (255, "ContainerStatusUnknown")
-    eventually(lambda: not os.path.exists(f"/proc/{pid}"))
+    node.eventually(lambda: not os.path.exists(f"/proc/{pid}"))
     assert node.sandbox_status(pod).state == cri.SANDBOX_NOTREADY
     node.runtime.RemovePodSandbox(cri.RemovePodSandboxRequest(pod_sandbox_id=pod))
 
@@ -118,7 +118,6 @@ def test_a_second_daemon_on_the_same_state_is_refused(fresh_node):
     node = fresh_node
     arguments = ["--state-dir", node.state, "--run-dir", node.run, "--listen", f"unix://{node.run}/other.sock"]
     command = ["python", "-m", "sampan_runtime", *arguments, "--cgroup-root", node.cgroup_root, "--node", "other"]
-    import sys
 
     done = subprocess.run([sys.executable, *map(str, command[1:])], capture_output=True, text=True, timeout=20)
     assert done.returncode == 1

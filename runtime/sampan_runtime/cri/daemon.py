@@ -18,7 +18,7 @@ from typing import Any
 
 from cri_api.v1 import api_pb2 as cri
 
-from sampan_runtime import bridge, cgroups, nat
+from sampan_runtime import bridge, cgroups, firewall, nat
 from sampan_runtime.cri.errors import Unavailable
 from sampan_runtime.cri.events import EventHub
 from sampan_runtime.cri.records import Records
@@ -161,6 +161,7 @@ class Daemon:
         try:
             bridge.ensure_bridge(self.settings.bridge, cidr)
             await self._apply_rules(cidr)
+            await self._open_firewalls()
         except (OSError, nat.NatError) as error:
             self.network_error = f"pod network {cidr}: {error}"
             raise Unavailable(self.network_error) from error
@@ -172,8 +173,14 @@ class Daemon:
         async with self._network_lock:
             table = nat.table_name(self.settings.cluster, self.settings.node)
             ports = [port for ports in self.host_ports.values() for port in ports]
-            rules = nat.ruleset(table, cidr, IPv4Network(self.settings.cluster_cidr), ports)
-            await asyncio.to_thread(nat.apply, rules)
+            cluster_cidr = IPv4Network(self.settings.cluster_cidr)
+            await asyncio.to_thread(nat.apply, nat.ruleset(table, cidr, cluster_cidr, ports))
+
+    async def _open_firewalls(self) -> None:
+        ruleset = await asyncio.to_thread(firewall.list_ruleset)
+        networks = [IPv4Network(self.settings.cluster_cidr)]
+        if commands := firewall.plan(ruleset, f"sampan:{self.settings.cluster}", networks):
+            await asyncio.to_thread(nat.apply, commands)
 
     async def apply_rules(self) -> None:
         if self.pool is not None:
