@@ -19,7 +19,7 @@ from sampan_agent.cri import (
     LABEL_POD_NAMESPACE,
     LABEL_POD_UID,
 )
-from sampan_agent.env import expand
+from sampan_agent.env import NodeFacts, expand
 from sampan_agent.podspec import DEFAULT_GRACE_SECONDS, Container, Pod
 from sampan_agent.security import container_security, sandbox_security
 
@@ -93,13 +93,14 @@ class ContainerInputs:
     env: dict[str, str]
     mounts: tuple[Any, ...]
     message_file: str
-    node_memory: int
+    node: NodeFacts
     seccomp_default: bool
 
 
 def container_config(pod: Pod, container: Container, given: ContainerInputs) -> Any:
     """Raises ConfigError."""
     raw = container.raw
+    signal = (raw.get("lifecycle") or {}).get("stopSignal") or "RUNTIME_DEFAULT"
     return cri.ContainerConfig(
         metadata=cri.ContainerMetadata(name=container.name, attempt=given.attempt),
         image=cri.ImageSpec(image=given.image.id, user_specified_image=container.image),
@@ -114,8 +115,9 @@ def container_config(pod: Pod, container: Container, given: ContainerInputs) -> 
         stdin=bool(raw.get("stdin")),
         stdin_once=bool(raw.get("stdinOnce")),
         tty=bool(raw.get("tty")),
+        stop_signal=cri.Signal.Value(signal),
         linux=cri.LinuxContainerConfig(
-            resources=_resources(pod, container, given.node_memory),
+            resources=_resources(pod, container, given.node),
             security_context=container_security(pod, container, given.image, seccomp_default=given.seccomp_default),
         ),
     )
@@ -136,12 +138,12 @@ def _annotations(pod: Pod, container: Container, given: ContainerInputs) -> dict
     return annotations
 
 
-def _resources(pod: Pod, container: Container, node_memory: int) -> Any:
+def _resources(pod: Pod, container: Container, node: NodeFacts) -> Any:
     limit = qos.limit(container.raw, "memory")
     return cri.LinuxContainerResources(
         cpu_shares=qos.shares(qos.request(container.raw, "cpu")),
         cpu_period=qos.CPU_PERIOD,
-        cpu_quota=qos.quota(qos.limit(container.raw, "cpu")),
+        cpu_quota=qos.quota(qos.limit(container.raw, "cpu"), node.cpu_milli),
         memory_limit_in_bytes=limit,
-        oom_score_adj=qos.oom_score_adj(pod.spec, container.raw, node_memory),
+        oom_score_adj=qos.oom_score_adj(pod.spec, container.raw, node.memory),
     )

@@ -35,6 +35,8 @@ class ProbeState:
     ready: bool | None = None
     unhealthy: str = ""
     """Set when the container must be killed; the text of the Killing event."""
+    grace: int | None = None
+    """The failed probe's own terminationGracePeriodSeconds."""
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sampan_agent.errors import CriError, RuntimeDown
+from sampan_agent.grpc_health import grpc_health
 from sampan_agent.http import get_status
 from sampan_agent.memory import Memory
 from sampan_agent.observed import Observed, ObservedContainer
@@ -106,6 +107,7 @@ class Probes:
                 self._wake()
                 return True
             return False
+        state.grace = (target.container.probe(kind) or {}).get("terminationGracePeriodSeconds")
         state.unhealthy = f"Container {name} failed {kind} probe, will be restarted"
         self._wake()
         return True
@@ -136,6 +138,8 @@ class Probes:
         if action := probe.get("tcpSocket"):
             host = action.get("host") or target.ip
             return await _connect(host, port_number(target.container, action["port"]), timeout)
+        if action := probe.get("grpc"):
+            return await grpc_health(target.ip, int(action["port"]), action.get("service") or "", timeout)
         return "the probe has no action this node knows"
 
     async def _exec(self, command: list[str], target: _Target, timeout: float) -> str:

@@ -52,9 +52,11 @@ def shares(milli_cpu: int) -> int:
     return max(MIN_SHARES, milli_cpu * 1024 // 1000)
 
 
-def quota(milli_cpu: int) -> int:
-    """Microseconds per period; 0: no limit."""
-    return max(MIN_QUOTA, milli_cpu * CPU_PERIOD // 1000) if milli_cpu else 0
+def quota(milli_cpu: int, most: int = 0) -> int:
+    """Microseconds per period; 0: no limit. `most`: what the node has, as cgroup v1 refuses a child more than that."""
+    if not milli_cpu:
+        return 0
+    return max(MIN_QUOTA, min(milli_cpu, most or milli_cpu) * CPU_PERIOD // 1000)
 
 
 def pod_totals(spec: dict[str, Any], what: Any, name: str) -> int:

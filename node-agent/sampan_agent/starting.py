@@ -58,7 +58,7 @@ class Starter:
         path = pod_cgroup(settings.cgroup_root, qos_class(pod.spec), pod.uid)
         limits = Limits(
             cpu_shares=shares(pod_totals(pod.spec, request, "cpu")),
-            cpu_quota=quota(pod_totals(pod.spec, limit, "cpu")),
+            cpu_quota=quota(pod_totals(pod.spec, limit, "cpu"), self._node.facts.cpu_milli),
             memory=pod_totals(pod.spec, limit, "memory"),
             pids=settings.pod_pids_limit,
         )
@@ -122,7 +122,7 @@ class Starter:
             env=env,
             mounts=tuple(mounts),
             message_file=str(message_file),
-            node_memory=node.facts.memory,
+            node=node.facts,
             seccomp_default=node.settings.seccomp_default,
         )
         config = container_config(pod, container, given)

@@ -102,6 +102,27 @@ def _container_status(
     if latest is not None:
         status["containerID"] = f"{here.runtime_name}://{latest.id}"
     status["started"] = bool(latest and has_started(container, latest, memory))
+    if latest is not None:
+        status.update(_as_given(container))
+    return status
+
+
+def _as_given(container: Container) -> dict[str, Any]:
+    """What the spec asked for and the node has granted: resources and mounts."""
+    granted: dict[str, Any] = {}
+    if resources := {k: v for k, v in (container.raw.get("resources") or {}).items() if v}:
+        granted["resources"] = resources
+        if requests := resources.get("requests"):
+            granted["allocatedResources"] = requests
+    if mounts := container.raw.get("volumeMounts"):
+        granted["volumeMounts"] = [_mount_status(m) for m in mounts]
+    return granted
+
+
+def _mount_status(mount: dict[str, Any]) -> dict[str, Any]:
+    status = {"name": mount["name"], "mountPath": mount["mountPath"]}
+    if mount.get("readOnly"):
+        status |= {"readOnly": True, "recursiveReadOnly": mount.get("recursiveReadOnly") or "Disabled"}
     return status
 
 

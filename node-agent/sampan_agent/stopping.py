@@ -47,7 +47,8 @@ class Stopper:
             pass  # The stop this one hurries along reports what is wrong.
 
     async def kill_container(self, pod: Pod, action: KillContainer) -> None:
-        grace = pod.spec.get("terminationGracePeriodSeconds")
+        own = pod.spec.get("terminationGracePeriodSeconds")
+        grace = own if action.grace is None else action.grace
         container = pod.container(action.name)
         self._node.reporter.event(pod, "Normal", "Killing", action.reason, action.name)
         seconds = float(DEFAULT_GRACE_SECONDS if grace is None else grace)

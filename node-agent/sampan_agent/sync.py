@@ -36,6 +36,8 @@ class KillContainer:
     id: str
     name: str
     reason: str
+    grace: int | None = None
+    """Seconds, when it is not the pod's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,13 +268,13 @@ def _restart_unstarted(
 
 
 def _must_die(container: Container, here: ObservedContainer, memory: Memory, decision: Decision) -> bool:
-    reason = ""
+    reason, grace = "", None
     if here.digest and here.digest != container.digest:
         reason = f"Container {container.name} definition changed, will be restarted"
     elif (probe := memory.probes.get(here.id)) and probe.unhealthy:
-        reason = probe.unhealthy
+        reason, grace = probe.unhealthy, probe.grace
     if reason:
-        decision.actions.append(KillContainer(here.id, container.name, reason))
+        decision.actions.append(KillContainer(here.id, container.name, reason, grace))
     return bool(reason)
 
 

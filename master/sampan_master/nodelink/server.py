@@ -181,6 +181,9 @@ class NodeLink:
                 session.send(node_pb2.MasterMessage(pod=change))
 
     def _node_changed(self, type_: EventType, new: Object, old: Object | None) -> None:
+        if type_ is EventType.DELETED and (session := self._sessions.get(new["metadata"]["name"])) and session.welcomed:
+            # Its agent is alive: it connects again and registers as the new node it is.
+            session.end()
         peers = tuple(sorted(_peer(n) for n in self._nodes.items.values()))
         if peers == self._peers:
             return
