@@ -86,6 +86,7 @@ class ApiProtocol(HttpToolsProtocol):
         self._raw: RawConnection | None = None
         self._rest = b""
         self._upgrading = False
+        self._lost = False
         self._read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -99,6 +100,7 @@ class ApiProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_watching()
+        self._lost = True
         if self._raw is not None:
             self._raw.feed_end()
         super().connection_lost(exc)
@@ -176,6 +178,8 @@ class ApiProtocol(HttpToolsProtocol):
         self.cycle.response_started = self.cycle.response_complete = True
         self.connections.discard(self)
         self._raw = RawConnection(self.transport, self._rest)
+        if self._lost:
+            self._raw.feed_end()
         return self._raw
 
 
