@@ -1,4 +1,4 @@
-"""Which resources the server has, under which names. Kept on disk per server, and asked again when a name is missing."""
+"""Which resources the server has, under which names. Kept on disk per server; asked again when a name is missing."""
 
 from __future__ import annotations
 
@@ -116,11 +116,14 @@ class Discovery:
 def _read_cache(path: Path) -> list[Resource] | None:
     try:
         entries = json.loads(path.read_bytes())
-        return [
-            Resource(**{key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()}) for entry in entries
-        ]
-    except (OSError, ValueError, TypeError):
+        return [_from_cache(entry) for entry in entries]
+    except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def _from_cache(entry: dict[str, Any]) -> Resource:
+    lists = {key: tuple(entry.pop(key)) for key in ("shorts", "categories", "verbs")}
+    return Resource(**entry, **lists)
 
 
 def _write_cache(path: Path, resources: list[Resource]) -> None:

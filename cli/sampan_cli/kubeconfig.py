@@ -101,7 +101,7 @@ class _NotPlain(Exception):
     """Quotes, flow style, anchors, block scalars, comments: a case for the real parser."""
 
 
-_WORDS = {"true": True, "false": False, "null": None, "{}": {}, "[]": []}
+_WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "{}": {}, "[]": []}
 
 
 def _parse_plain(text: str) -> dict[str, Any]:

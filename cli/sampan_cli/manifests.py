@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,31 @@ def load_yaml(text: str) -> Any:
 
 
 def dump_yaml(value: Any) -> str:
-    return str(yaml.dump(value, Dumper=yaml.CSafeDumper, default_flow_style=False, allow_unicode=True, width=1 << 16))
+    """In kubectl's style: sorted keys, text of several lines as a block, double quotes where quotes are needed."""
+    return str(yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=1 << 16))
+
+
+class _Dumper(yaml.CSafeDumper):
+    """PyYAML's, with `_text` for strings and no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_resolve: Callable[..., str] = yaml.CSafeDumper.resolve
+"""The type that a plain scalar would be read back as."""
+
+
+def _text(dumper: _Dumper, value: str) -> yaml.Node:
+    style = None
+    if "\n" in value:
+        style = "|"
+    elif _resolve(dumper, yaml.ScalarNode, value, (True, False)) != "tag:yaml.org,2002:str":
+        style = '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def objects(names: list[str], recursive: bool = False, verb: str = "create") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -81,8 +81,8 @@ def _change(
             print(f"{key}={value}")
         return
     _refuse_overwriting(now, changes, words, args.overwrite)
-    for key, value in changes.items():
-        if value is None and key not in now:
+    for key, change in changes.items():
+        if change is None and key not in now:
             print(f'{words.one} "{key}" not found.')
     wanted: dict[str, Any] = {k: v for k, v in changes.items() if now.get(k) != v}
     if not wanted:

@@ -1,8 +1,8 @@
 """The patch of `apply`: from what was applied last, what the file says now, and what the server has.
 
 Fields the file sets are made so; fields that an earlier file set and this one lacks are removed; fields that others set
-(defaults, controllers, `scale`) are left alone. Lists with a merge key are compared item by item. The result is a strategic
-merge patch, or a JSON merge patch for kinds whose schema is not known. Pure.
+(defaults, controllers, `scale`) are left alone. Lists with a merge key are compared item by item. The result is a
+strategic merge patch, or a JSON merge patch for kinds whose schema is not known. Pure.
 """
 
 from __future__ import annotations

@@ -1,0 +1,146 @@
+"""`sampan logs`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from sampan_cli import containers
+from sampan_cli.errors import CliError, UsageError
+from sampan_cli.session import Session, from_args, seconds, targets
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="POD|TYPE/NAME [CONTAINER]")
+    parser.add_argument("-f", "--follow", action="store_true")
+    parser.add_argument("-c", "--container", default="")
+    parser.add_argument("-l", "--selector", default="")
+    parser.add_argument("--all-containers", action="store_true")
+    parser.add_argument("--tail", type=int, default=None, help="lines; -1 = all (10 with -l)")
+    parser.add_argument("-p", "--previous", action="store_true", help="of the container before the last restart")
+    parser.add_argument("--timestamps", action="store_true")
+    parser.add_argument("--since", default="", help="such as 5s, 2m, 3h")
+    parser.add_argument("--since-time", default="")
+    parser.add_argument("--limit-bytes", type=int, default=0)
+    parser.add_argument("--prefix", action="store_true", help="each line with [pod/name/container]")
+    parser.add_argument("--max-log-requests", type=int, default=5)
+
+
+def run(args: argparse.Namespace) -> int:
+    session = from_args(args)
+    if args.selector:
+        return _selected(session, args)
+    if not args.words:
+        raise UsageError(
+            "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument"
+        )
+    if len(args.words) > 1:
+        args.container = args.container or args.words[1]
+    pod = _pod(session, args.words[0])
+    names = containers.names(pod) if args.all_containers else [containers.choose(pod, args.container)]
+    if len(names) == 1:
+        _copy(session, pod, names[0], args)
+        return 0
+    return _many(session, [(pod, name) for name in names], args)
+
+
+def _pod(session: Session, word: str) -> dict[str, Any]:
+    """A pod, or the first pod of what `type/name` selects."""
+    if "/" not in word:
+        return dict(session.api.call("GET", f"/api/v1/namespaces/{session.namespace}/pods/{word}"))
+    target = targets(session, [word])[0]
+    obj = session.api.call("GET", target.resource.path(session.namespace, target.name))
+    if target.resource.qualified == "pods":
+        return dict(obj)
+    labels = (obj.get("spec", {}).get("selector") or {}).get("matchLabels")
+    if not labels:
+        raise CliError(f"error: cannot get the logs from {target.resource.qualified}: selector not found")
+    pods = _list(session, ",".join(f"{k}={v}" for k, v in labels.items()))
+    if not pods:
+        raise CliError(f"error: no pods found for {word}")
+    if len(pods) > 1:
+        print(f"Found {len(pods)} pods, using pod/{pods[0]['metadata']['name']}", file=sys.stderr)
+    return pods[0]
+
+
+def _list(session: Session, selector: str) -> list[dict[str, Any]]:
+    path = f"/api/v1/namespaces/{session.namespace}/pods"
+    return list(session.api.call("GET", path, {"labelSelector": selector})["items"])
+
+
+def _selected(session: Session, args: argparse.Namespace) -> int:
+    pods = _list(session, args.selector)
+    if not pods:
+        print(f"No resources found in {session.namespace} namespace.", file=sys.stderr)
+        return 0
+    if args.tail is None:
+        args.tail = 10
+    chosen = [
+        (pod, name)
+        for pod in pods
+        for name in (containers.names(pod) if args.all_containers else [containers.choose(pod, args.container)])
+    ]
+    return _many(session, chosen, args)
+
+
+def _many(session: Session, chosen: list[tuple[dict[str, Any], str]], args: argparse.Namespace) -> int:
+    if not args.follow:
+        for pod, name in chosen:
+            _copy(session, pod, name, args)
+        return 0
+    if len(chosen) > args.max_log_requests:
+        raise UsageError(
+            f"you are attempting to follow {len(chosen)} log streams, but maximum allowed concurrency is "
+            f"{args.max_log_requests}, use --max-log-requests to increase the limit"
+        )
+    import threading
+
+    from sampan_cli.rest import Api
+
+    threads = []
+    for pod, name in chosen:
+        own = Session(Api(session.api.access), session.discovery, session.namespace, session.explicit_namespace)
+        thread = threading.Thread(target=_copy, args=(own, pod, name, args), daemon=True)
+        thread.start()
+        threads.append(thread)
+    for thread in threads:
+        thread.join()
+    return 0
+
+
+def _query(container: str, args: argparse.Namespace) -> dict[str, str]:
+    query = {"container": container}
+    if args.follow:
+        query["follow"] = "true"
+    if args.previous:
+        query["previous"] = "true"
+    if args.timestamps:
+        query["timestamps"] = "true"
+    if args.tail is not None and args.tail >= 0:
+        query["tailLines"] = str(args.tail)
+    if args.since:
+        query["sinceSeconds"] = str(max(1, round(seconds(args.since))))
+    if args.since_time:
+        query["sinceTime"] = args.since_time
+    if args.limit_bytes:
+        query["limitBytes"] = str(args.limit_bytes)
+    return query
+
+
+def _copy(session: Session, pod: dict[str, Any], container: str, args: argparse.Namespace) -> None:
+    metadata = pod["metadata"]
+    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/log"
+    response = session.api.stream(path, _query(container, args), accept="*/*")
+    output = sys.stdout.buffer
+    if args.prefix:
+        from sampan_cli.rest import lines
+
+        head = f"[pod/{metadata['name']}/{container}] ".encode()
+        for line in lines(response):
+            output.write(head + line + b"\n")
+            output.flush()
+        return
+    while chunk := response.read1(65536):
+        output.write(chunk)
+        output.flush()
