@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+
+import pytest
 from sampan_agent.cgroups import Cgroups, Limits, pod_cgroup
 
 LIMITS = Limits(cpu_shares=512, cpu_quota=50_000, memory=1 << 20, pids=100)
@@ -38,3 +41,15 @@ def test_missing_controllers_are_named(tmp_path):
 def test_path_carries_class_and_uid():
     assert pod_cgroup("/s/n1", "Guaranteed", "u") == "/s/n1/kubepods/podu"
     assert pod_cgroup("/s/n1/", "BestEffort", "u") == "/s/n1/kubepods/besteffort/podu"
+
+
+@pytest.mark.root
+def test_this_machines_kernel_takes_the_limits_and_the_cgroup_goes_again():
+    cgroups, root = Cgroups(), f"sampan-test-{os.getpid()}"
+    path = f"{root}/kubepods/podx"
+    try:
+        cgroups.make(path, LIMITS)
+        assert cgroups.children(f"{root}/kubepods") == {"podx"}
+    finally:
+        assert cgroups.remove(root)
+    assert cgroups.children(root) == set()

@@ -223,3 +223,55 @@ async def test_stream_to_an_unknown_node_or_container_is_refused(cluster):
     await connected(agent)
     with pytest.raises(Exception, match="container not found"):
         await cluster.node_link.open("n1", request)
+
+
+async def test_exec_replays_the_request_and_relays_both_ways_until_the_end(cluster):
+    heads: list[bytes] = []
+
+    async def streaming_server(reader, writer):
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        total = 0
+        while data := await reader.read(65536):
+            total += len(data)
+        writer.write(b"got %d" % total)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(streaming_server, "127.0.0.1", 0)
+    agent = await cluster.agent("n1")
+    agent.runtime.stream_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/exec/token"
+    await connected(agent)
+    created = await cluster.client.create(PODS, pod())
+    await eventually(lambda: ready(cluster))
+    head = b"GET /api/v1/x?command=ls HTTP/1.1\r\nHost: master\r\nAuthorization: Bearer s\r\nUpgrade: websocket\r\n\r\n"
+    parameters = {"command": ["ls", "-l"], "stdin": True, "stdout": True, "stderr": True, "tty": False}
+    request = StreamRequest("exec", "default", "p1", created["metadata"]["uid"], "c1", parameters, head)
+    stream = await cluster.node_link.open("n1", request)
+    assert await stream.recv() == b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+    await stream.send(b"x" * 1_000_000)
+    await stream.send_eof()
+    assert await stream.recv() == b"got 1000000"
+    assert await stream.recv() == b""
+    await stream.close()
+    assert heads[0].startswith(b"GET /exec/token HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert b"Authorization" not in heads[0]
+    assert b"Upgrade: websocket" in heads[0]
+    assert "Exec ls -l" in agent.runtime.calls
+    server.close()
+    await server.wait_closed()
+
+
+async def test_node_deleted_from_the_api_registers_anew(cluster):
+    agent = await cluster.agent("n1")
+    await connected(agent)
+    before = (await cluster.client.get(NODES, "n1"))["metadata"]["uid"]
+    await cluster.client.delete(NODES, "n1")
+
+    async def back():
+        try:
+            return (await cluster.client.get(NODES, "n1"))["metadata"]["uid"] != before
+        except NotFound:
+            return False
+
+    await eventually(back)

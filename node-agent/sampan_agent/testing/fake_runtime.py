@@ -19,7 +19,7 @@ from cri_api.v1 import api_pb2_grpc as cri_grpc
 
 class FakeRuntime(cri_grpc.RuntimeServiceServicer, cri_grpc.ImageServiceServicer):  # type: ignore[misc]  # untyped base
     """Images in `images` are there; those in `registry` can be pulled. `ignores_term`: names of containers that only
-    SIGKILL ends. `commands`: exit codes of ExecSync by first word (default 0)."""
+    SIGKILL ends. `commands`: exit codes of ExecSync by first word (default 0). `stream_url`: where Exec sends."""
 
     def __init__(self, socket: Path) -> None:
         self.endpoint = f"unix://{socket}"
@@ -33,6 +33,7 @@ class FakeRuntime(cri_grpc.RuntimeServiceServicer, cri_grpc.ImageServiceServicer
         self.calls: list[str] = []
         self.stops: list[tuple[str, int]] = []
         self.pod_cidr = ""
+        self.stream_url = ""
         self._ids = itertools.count(1)
         self._addresses = itertools.count(2)
         self._listeners: set[asyncio.Queue[Any]] = set()
@@ -231,6 +232,10 @@ class FakeRuntime(cri_grpc.RuntimeServiceServicer, cri_grpc.ImageServiceServicer
     async def ExecSync(self, request: Any, context: Any) -> Any:
         self.calls.append(f"ExecSync {' '.join(request.cmd)}")
         return cri.ExecSyncResponse(exit_code=self.commands.get(request.cmd[0], 0), stdout=b"out\n")
+
+    async def Exec(self, request: Any, context: Any) -> Any:
+        self.calls.append(f"Exec {' '.join(request.cmd)}")
+        return cri.ExecResponse(url=self.stream_url)
 
     async def GetContainerEvents(self, request: Any, context: Any) -> AsyncIterator[Any]:
         queue: asyncio.Queue[Any] = asyncio.Queue()
