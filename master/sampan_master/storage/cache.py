@@ -180,7 +180,7 @@ class Cache:
         """A write of ours whose event will come, or came already: returns the one entry to share for it."""
         current = self.get(entry.key)
         if current is not None and current.revision >= entry.revision:
-            return current if current.revision == entry.revision else entry
+            return current.decoded_by(entry) if current.revision == entry.revision else entry
         self._expected[entry.key] = entry
         return entry
 

@@ -45,6 +45,12 @@ class Entry:
         obj: Object = self._obj
         return obj
 
+    def decoded_by(self, twin: Entry) -> Entry:
+        """Takes over the decoded object of an entry of the same key and revision."""
+        if self._obj is None:
+            self._obj = twin._obj
+        return self
+
     @property
     def item(self) -> bytes:
         """The bytes as an item of a list: `data` without `kind` and `apiVersion`."""
