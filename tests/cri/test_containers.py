@@ -45,7 +45,7 @@ def test_the_image_is_told_by_reference_and_id(node, pod):
     status = node.status(node.container(pod, "true", name="image"))
     assert status.image_ref.startswith("docker.io/library/busybox@sha256:")
     assert status.image_id.startswith("sha256:")
-    assert status.image.image == "busybox:1.35"
+    assert status.image.image == "docker.io/library/busybox:1.35"
 
 
 def test_exec_sync_returns_output_and_code(node, pod):

@@ -15,7 +15,7 @@ from typing import Any
 
 from cri_api.v1 import api_pb2 as cri
 
-from sampan_runtime.cri.errors import InvalidArgument, NotFound
+from sampan_runtime.cri.errors import InvalidArgument, NotFound, Unimplemented
 from sampan_runtime.cri.records import Container
 from sampan_runtime.images.config import ImageConfig
 from sampan_runtime.images.errors import BadImage
@@ -44,13 +44,13 @@ def validate(config: cri.ContainerConfig) -> None:
         raise InvalidArgument(f"invalid log path {config.log_path!r}")
     if config.stdin_once and not config.stdin:
         raise InvalidArgument("stdin_once needs stdin")
-    if config.CDI_devices:
-        raise InvalidArgument("CDI devices are not supported")
+    if config.devices or config.CDI_devices:
+        raise Unimplemented("devices are not supported; a privileged container has the node's")
     for mount in config.mounts:
         if not mount.container_path:
             raise InvalidArgument("mount without a container path")
         if mount.image.image:
-            raise InvalidArgument("image volumes are not supported")
+            raise Unimplemented("image volumes are not supported")
 
 
 def command(config: cri.ContainerConfig, image: ImageConfig) -> tuple[str, ...]:

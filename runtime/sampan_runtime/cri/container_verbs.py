@@ -31,6 +31,7 @@ from sampan_runtime.cri.errors import (
 )
 from sampan_runtime.cri.records import Container, ContainerState, Sandbox, SandboxState
 from sampan_runtime.errors import NoSuchContainer, RuntimeFailure, ShimGone, StepFailed
+from sampan_runtime.images import reference
 from sampan_runtime.images.store import StoredImage
 from sampan_runtime.shim.client import Shim
 
@@ -62,6 +63,12 @@ def _name(config: cri.ContainerConfig) -> tuple[str, int]:
     return config.metadata.name, config.metadata.attempt
 
 
+def _image_name(spec: cri.ImageSpec, image: StoredImage) -> str:
+    """The agent names the image by its id and the user's words beside it."""
+    name = spec.user_specified_image or spec.image
+    return image.reference if image.id.endswith(name) else str(reference.parse(name))
+
+
 def _decide(daemon: Daemon, sandbox: Sandbox, config: cri.ContainerConfig, image: StoredImage) -> Container:
     """Reads the image's passwd and group files, so not on the event loop."""
     id = secrets.token_hex(32)
@@ -77,6 +84,7 @@ def _decide(daemon: Daemon, sandbox: Sandbox, config: cri.ContainerConfig, image
         config=config,
         image_id=image.id,
         image_ref=(image.digests or (image.id,))[0],
+        image_name=_image_name(config.image, image),
         log_path=log_path,
         cgroup=f"{sandbox.cgroup}/{id}",
         stop_signal=container_plan.stop_signal(config, image.config),

@@ -76,6 +76,8 @@ class Container:
     config: cri.ContainerConfig
     image_id: str
     image_ref: str
+    image_name: str
+    """As the user wrote it, completed: what status shows."""
     log_path: str
     cgroup: str
     stop_signal: int
@@ -154,6 +156,7 @@ class Records:
             "config": _to_dict(container.config),
             "image_id": container.image_id,
             "image_ref": container.image_ref,
+            "image_name": container.image_name,
             "log_path": container.log_path,
             "cgroup": container.cgroup,
             "stop_signal": container.stop_signal,
@@ -222,6 +225,7 @@ class Records:
             config=ParseDict(config["config"], cri.ContainerConfig(), ignore_unknown_fields=True),
             image_id=config["image_id"],
             image_ref=config["image_ref"],
+            image_name=config["image_name"],
             log_path=config["log_path"],
             cgroup=config["cgroup"],
             stop_signal=config["stop_signal"],

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 
 from cri_api.v1 import api_pb2 as cri
 
-from sampan_runtime.cri.errors import InvalidArgument
+from sampan_runtime.cri.errors import InvalidArgument, Unimplemented
 from sampan_runtime.spec import Cgroup, Network, SandboxSpec
 
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?")
@@ -25,6 +25,8 @@ def validate(config: cri.PodSandboxConfig) -> None:
     if ".." in config.linux.cgroup_parent.split("/"):
         raise InvalidArgument(f"invalid cgroup parent {config.linux.cgroup_parent!r}")
     options = config.linux.security_context.namespace_options
+    if options.userns_options.uids:
+        raise Unimplemented("user namespaces are not supported")
     for name in config.linux.sysctls:
         _check_sysctl(name.replace("/", "."), options)
 
