@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -32,9 +33,14 @@ class ApiRequest:
         self._send = send
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        query = scope["query_string"]
-        self.query: Mapping[str, list[str]] = parse_qs(query.decode(), keep_blank_values=True) if query else {}
+        if "sampan.headers" not in scope:
+            scope["sampan.headers"] = dict(scope["headers"])
+        self.headers: dict[bytes, bytes] = scope["sampan.headers"]
+
+    @cached_property
+    def query(self) -> Mapping[str, list[str]]:
+        query = self.scope["query_string"]
+        return parse_qs(query.decode(), keep_blank_values=True) if query else {}
 
     @property
     def user(self) -> UserInfo:

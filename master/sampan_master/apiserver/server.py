@@ -111,27 +111,28 @@ class ApiServer:
         endpoint = ResourceEndpoint(self.registry, BUILT_IN, streams, self._watches)
         groups = ApiGroups(discovery, endpoint, self._clock.now)
         openapi = OpenApi(BUILT_IN, self._clock)
+        # Routes are tried in order: what is asked most comes first, and `/apis/{group}` must not take a trailing slash.
         routes: dict[str, Asgi] = {
-            "/api/{version}": groups,
             "/api/{version}/{rest:path}": groups,
             "/apis/{group}/{version}/{rest:path}": groups,
+            "/apis/{group}/": Handler(documents.group),
+            "/api/{version}": groups,
             "/apis/{group}/{version}": groups,
         }
         for path, function in (
             ("/version", documents.version),
             ("/api", documents.core_versions),
             ("/apis", documents.groups),
-            ("/apis/{group}", documents.group),
             ("/openapi/v2", openapi.version_2),
             ("/openapi/v3", openapi.index),
         ):
             routes[path] = routes[path + "/"] = Handler(function)
+        routes["/apis/{group}"] = Handler(documents.group)
         for kind in ("healthz", "livez", "readyz"):
             routes[f"/{kind}"] = routes[f"/{kind}/{{check}}"] = Handler(documents.health)
         routes["/openapi/v3/{group:path}"] = Handler(openapi.version_3)
         routes["/"] = Handler(documents.root)
-        # A trailing slash is the same document, so the shorter patterns come first.
-        return dict(sorted(routes.items(), key=lambda item: (item[0].count("{"), "{rest" in item[0])))
+        return routes
 
     def _public_address(self) -> str:
         address, port = self.addresses[0]
