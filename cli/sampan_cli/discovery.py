@@ -122,8 +122,8 @@ def _read_cache(path: Path) -> list[Resource] | None:
 
 
 def _from_cache(entry: dict[str, Any]) -> Resource:
-    lists = {key: tuple(entry.pop(key)) for key in ("shorts", "categories", "verbs")}
-    return Resource(**entry, **lists)
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return Resource(**fields)
 
 
 def _write_cache(path: Path, resources: list[Resource]) -> None:
