@@ -202,10 +202,18 @@ class Agent:
             worker.wake()
 
     async def _relist(self) -> None:
-        """Every so often all pods look, whatever events said."""
+        """Every so often the runtime is asked for everything: a pod that changed looks again, whatever events said."""
+        last: dict[str, frozenset[tuple[str, int]]] = {}
         while True:
             await self._clock.sleep(self._settings.relist_seconds)
-            self._wake_all()
+            try:
+                now = await self._node.cri.fingerprints()
+            except CriError:
+                continue
+            for uid, worker in self._workers.items():
+                if now.get(uid) != last.get(uid):
+                    worker.wake()
+            last = now
 
     async def _remove_strays(self) -> None:
         """Sandboxes, directories and cgroups of pods nobody asked for."""

@@ -140,6 +140,17 @@ class Cri:
         reply = await _call(self._runtime.ListPodSandbox, cri.ListPodSandboxRequest())
         return {item.metadata.uid for item in reply.items}
 
+    async def fingerprints(self) -> dict[str, frozenset[tuple[str, int]]]:
+        """By pod uid: ids and states of its sandboxes and containers, for noticing what no event told."""
+        sandboxes, containers = await asyncio.gather(
+            _call(self._runtime.ListPodSandbox, cri.ListPodSandboxRequest()),
+            _call(self._runtime.ListContainers, cri.ListContainersRequest()),
+        )
+        found: dict[str, set[tuple[str, int]]] = {}
+        for item in (*sandboxes.items, *containers.containers):
+            found.setdefault(item.labels.get(LABEL_POD_UID, ""), set()).add((item.id, item.state))
+        return {uid: frozenset(entries) for uid, entries in found.items()}
+
     async def observe(self, uid: str) -> Observed:
         labels = {LABEL_POD_UID: uid}
         sandbox_list, container_list = await asyncio.gather(

@@ -98,13 +98,16 @@ class Link:
 
     async def run(self, listener: Listener) -> None:
         """Until cancelled."""
-        delay = _FIRST_DELAY
+        delay, said = _FIRST_DELAY, ""
         while True:
             try:
                 if await self._connect(listener):
-                    delay = _FIRST_DELAY
+                    delay, said = _FIRST_DELAY, ""
             except grpc.aio.AioRpcError as e:
-                _log.warning("master %s: %s: %s", self._identity.server, e.code().name, e.details())
+                trouble = f"{e.code().name}: {e.details()}"
+                if trouble != said:
+                    _log.warning("master %s: %s", self._identity.server, trouble)
+                    said = trouble
                 if e.code() is grpc.StatusCode.ALREADY_EXISTS:
                     delay = _MAX_DELAY
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))

@@ -190,7 +190,7 @@ class PodWorker:
         self._send(pod, status, terminated=self._cleaned)
 
     def _send(self, pod: Pod, status: dict[str, Any], *, terminated: bool) -> None:
-        if pod.ended and not any(c.get("containerID") for c in status["containerStatuses"]):
+        if pod.ended and not any(c.get("containerID") for c in status.get("containerStatuses") or []):
             status = {}  # Its containers are gone from this node: what the API holds is better.
         comparable = (_without_times(status), terminated)
         if comparable != self._sent:
@@ -279,7 +279,8 @@ class PodWorker:
         observed = await self._node.cri.observe(pod.uid)
         if not self._removed:
             here = Surroundings(self._node.facts.ip, self._node.runtime_name, self._node.clock.now())
-            status = pod_status(pod, observed, self._memory, Decision(ended=True), here)
+            # Stopped by an agent before this one: what the API holds says more than an empty node.
+            status = pod_status(pod, observed, self._memory, Decision(ended=True), here) if observed.containers else {}
         await self._stopper.clean(pod)
         self._cleaned = True
         if not self._removed:

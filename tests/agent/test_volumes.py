@@ -72,7 +72,7 @@ async def test_config_map_items_choose_paths_and_modes(tmp_path):
 
 
 async def test_missing_object_is_an_error_unless_optional(tmp_path):
-    with pytest.raises(VolumeError, match='MountVolume.SetUp failed for volume "v" : configmap "zz" not found'):
+    with pytest.raises(VolumeError, match=r'MountVolume.SetUp failed for volume "v" : configmap "zz" not found'):
         await prepare(tmp_path, {"name": "v", "configMap": {"name": "zz"}})
     await prepare(tmp_path, {"name": "w", "configMap": {"name": "zz", "optional": True}})
     assert (tmp_path / "volumes/w").is_dir()
