@@ -33,27 +33,25 @@ def load_json(body: bytes, find_duplicates: bool = False) -> tuple[Any, list[str
     return data, _duplicates(body) if find_duplicates else []
 
 
-def decode_yaml(text: str | bytes) -> Any:
-    """The one document in `text`. Raises DecodeError."""
-    documents = decode_yaml_documents(text)
+def decode_yaml(text: str | bytes, *, strict: bool = False) -> Any:
+    """The first document in `text`. With `strict` a key set twice is an error, else the last one counts, as in
+    kubectl. Raises DecodeError."""
+    documents = decode_yaml_documents(text, strict=strict)
     return documents[0] if documents else None
 
 
-def decode_yaml_documents(text: str | bytes) -> list[Any]:
+def decode_yaml_documents(text: str | bytes, *, strict: bool = False) -> list[Any]:
     """All documents of a stream, without the empty ones. Raises DecodeError."""
     if len(text) > MAX_BYTES:
         raise DecodeError(f"yaml: document is larger than {MAX_BYTES} bytes")
     try:
-        if (b"*" in text) if isinstance(text, bytes) else ("*" in text):
-            _refuse_aliases(text)
-        documents = [_as_json(document, 0) for document in yaml.load_all(text, Loader=_Loader)]
+        _check_events(text)
+        documents = [
+            _as_json(document) for document in yaml.load_all(text, Loader=_StrictLoader if strict else _Loader)
+        ]
     except yaml.MarkedYAMLError as error:
         raise DecodeError(f"error converting YAML to JSON: yaml: {_where(error)}{error.problem}") from None
-    except yaml.YAMLError as error:
-        raise DecodeError(f"error converting YAML to JSON: yaml: {error}") from None
-    except RecursionError:
-        raise DecodeError("error converting YAML to JSON: yaml: exceeded max depth") from None
-    except ValueError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise DecodeError(f"error converting YAML to JSON: yaml: {error}") from None
     return [document for document in documents if document is not None]
 
@@ -70,7 +68,9 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_Base):  # type: ignore[misc]  # libyaml's loader is ten times faster, but not built everywhere
-    """YAML 1.1 without timestamps; a key set twice in one mapping is an error, as in Go's reader."""
+    """YAML 1.1 without timestamps."""
+
+    strict = False
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
         self.flatten_mapping(node)
@@ -80,7 +80,7 @@ class _Loader(_Base):  # type: ignore[misc]  # libyaml's loader is ten times fas
             if isinstance(value, list | dict):
                 raise yaml.constructor.ConstructorError(None, None, "invalid map key", key_node.start_mark)
             key = _key(value)
-            if key in mapping:
+            if self.strict and key in mapping:
                 line = key_node.start_mark.line + 1
                 raise yaml.YAMLError(f'unmarshal errors:\n  line {line}: key "{key}" already set in map')
             mapping[key] = self.construct_object(value_node, deep=True)
@@ -113,23 +113,34 @@ _Loader.add_constructor("tag:yaml.org,2002:bool", _construct_bool)
 _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_yaml_map)
 
 
-def _refuse_aliases(text: str | bytes) -> None:
+class _StrictLoader(_Loader):
+    strict = True
+
+
+def _check_events(text: str | bytes) -> None:
+    """Refuses aliases and depth before anything recursive sees the document: libyaml's composer would overrun the
+    C stack."""
+    depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.AliasEvent):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise yaml.YAMLError("exceeded max depth")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.AliasEvent):
             line = event.start_mark.line + 1 if event.start_mark else 0
-            raise DecodeError(f"error converting YAML to JSON: yaml: line {line}: aliases are not accepted")
+            raise yaml.YAMLError(f"line {line}: aliases are not accepted")
 
 
-def _as_json(value: Any, depth: int) -> Any:
-    if depth > _MAX_DEPTH:
-        raise DecodeError("error converting YAML to JSON: yaml: exceeded max depth")
+def _as_json(value: Any) -> Any:
     match value:
         case dict():
-            return {key: _as_json(item, depth + 1) for key, item in value.items()}
+            return {key: _as_json(item) for key, item in value.items()}
         case list():
-            return [_as_json(item, depth + 1) for item in value]
+            return [_as_json(item) for item in value]
         case float() if not math.isfinite(value):
-            raise DecodeError(f"error converting YAML to JSON: json: unsupported value: {value}")
+            raise yaml.YAMLError(f"unsupported value: {value}")
         case float() if value.is_integer() and abs(value) < 2**53:
             return int(value)
         case int() if not -(2**63) <= value < 2**64:
@@ -137,7 +148,7 @@ def _as_json(value: Any, depth: int) -> Any:
         case bytes():
             return value.decode(errors="replace")
         case set() | tuple():
-            raise DecodeError("error converting YAML to JSON: yaml: unsupported type")
+            raise yaml.YAMLError(f"unsupported type: {type(value).__name__}")
         case _:
             return value
 

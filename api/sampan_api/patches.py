@@ -278,7 +278,8 @@ def _strategic(target: Object, patch: Object, model: type[Model] | None) -> Obje
         if key.startswith(_DELETE_PRIMITIVES):
             name = key.removeprefix(_DELETE_PRIMITIVES)
             gone = _list_of(value, "primitive list")
-            result[name] = [item for item in result.get(name) or [] if item not in gone]
+            if isinstance(result.get(name), list):
+                result[name] = [item for item in result[name] if item not in gone]
     for key, value in patch.items():
         if key.startswith("$"):
             continue
@@ -288,7 +289,7 @@ def _strategic(target: Object, patch: Object, model: type[Model] | None) -> Obje
             result[key] = _strategic_value(result.get(key), value, known.get(key), patch.get(_ORDER + key))
     for key, order in patch.items():
         name = key.removeprefix(_ORDER)
-        if key.startswith(_ORDER) and name not in patch and name in known and result.get(name):
+        if key.startswith(_ORDER) and name not in patch and name in known and isinstance(result.get(name), list):
             result[name] = _strategic_list(result[name], [], known[name], order)
     return result
 
@@ -338,6 +339,8 @@ def _strategic_list(target: list[Any], patch: list[Any], field: Field, order: An
     if order is not None:
         order = _list_of(order, "setElementOrder list")
     if not field.merge_key:
+        if any(isinstance(item, dict | list) for item in [*patch, *(order or [])]):
+            raise PatchError("invalid patch format of primitive list")
         union = list(dict.fromkeys([*target, *patch]))
         return _in_order(union, target, patch if order is None else order, key=lambda item: item)
     if any(_directive(item) == "replace" for item in patch):
@@ -352,16 +355,18 @@ def _keyed_list(target: list[Any], patch: list[Any], field: Field, order: list[A
     def key(item: Any) -> Any:
         return item.get(merge_key) if isinstance(item, dict) else item
 
-    result = list(target)
+    gone = {_merge_key_of(item, merge_key) for item in patch if _directive(item) == "delete"}
+    result = [item for item in target if key(item) not in gone]
+    places = {key(item): index for index, item in reversed(list(enumerate(result)))}
     for item in patch:
         value = _merge_key_of(item, merge_key)
-        at = next((index for index, old in enumerate(result) if key(old) == value), None)
         if _directive(item) == "delete":
-            result = [old for old in result if key(old) != value]
-        elif at is None:
-            result.append(_without_directives(item))
+            continue
+        if value in places:
+            result[places[value]] = _strategic(result[places[value]], item, field.message)
         else:
-            result[at] = _strategic(result[at], item, field.message)
+            places[value] = len(result)
+            result.append(_without_directives(item))
     wanted = patch if order is None else order
     return _in_order(result, [key(item) for item in target], [_merge_key_of(item, merge_key) for item in wanted], key)
 
@@ -371,6 +376,8 @@ def _merge_key_of(item: Any, merge_key: str) -> Any:
         raise PatchError(f"cannot merge {_go_value(item)} into a list of maps")
     if merge_key not in item:
         raise PatchError(f"map: {_go_map(item)} does not contain declared merge key: {merge_key}")
+    if isinstance(item[merge_key], dict | list):
+        raise PatchError(f"map: {_go_map(item)} has no plain value of its declared merge key: {merge_key}")
     return item[merge_key]
 
 

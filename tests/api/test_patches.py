@@ -1,3 +1,4 @@
+import contextlib
 import copy
 
 import pytest
@@ -300,6 +301,14 @@ def test_a_new_subtree_loses_its_directives_and_nulls():
             "invalid patch format of retainKeys",
         ),
         ({"metadata": {"$deleteFromPrimitiveList/finalizers": 1}}, 500, "invalid patch format of primitive list"),
+        ({"metadata": {"finalizers": [{}]}}, 500, "invalid patch format of primitive list"),
+        ({"spec": {"containers": ["x"]}}, 500, "cannot merge x into a list of maps"),
+        (
+            {"spec": {"containers": [{"name": []}]}},
+            500,
+            "map: map[name:[]] has no plain value of its declared merge key: name",
+        ),
+        ({"spec": {"$setElementOrder/containers": 1}}, 500, "invalid patch format of setElementOrder list"),
         (
             [1],
             400,
@@ -315,3 +324,25 @@ def test_bad_strategic_patches_are_told(patch, code, message):
 
 def test_an_empty_patch_changes_nothing():
     assert strategic({}) == POD
+
+
+def test_two_ports_of_one_number_both_stay():
+    ports = [{"containerPort": 53, "protocol": "TCP"}, {"containerPort": 53, "protocol": "UDP"}]
+    obj = {"spec": {"containers": [{"name": "a", "ports": ports}]}}
+    result = strategic({"spec": {"containers": [{"name": "a", "ports": [{"containerPort": 53, "name": "dns"}]}]}}, obj)
+    assert result["spec"]["containers"][0]["ports"] == [{**ports[0], "name": "dns"}, ports[1]]
+
+
+KEYS = st.sampled_from(["metadata", "spec", "containers", "finalizers", "labels", "volumes", "name", "$patch", "env"])
+DIRECTIVES = st.sampled_from(["$setElementOrder/containers", "$deleteFromPrimitiveList/finalizers", "$retainKeys"])
+PATCH = st.recursive(
+    st.none() | st.sampled_from(["a", "b", "delete", "replace"]) | st.integers(0, 2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | DIRECTIVES, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["metadata", "spec"]), PATCH, max_size=2))
+def test_any_strategic_patch_applies_or_is_told(patch):
+    with contextlib.suppress(PatchError):
+        strategic(patch)
