@@ -127,5 +127,6 @@ def _borrow(cluster: str) -> None:
     controllers = cgroups.missing_at_root()
     if controllers or V2_CONTROLLERS in borrowed:
         machine.borrow(cluster, V2_CONTROLLERS, " ".join(controllers))
-    if not netns.NETNS_ROOT.exists() or NETNS_DIRECTORY in borrowed:
-        machine.borrow(cluster, NETNS_DIRECTORY, "absent")
+    state = netns.root_state()
+    if state != "mounted" or NETNS_DIRECTORY in borrowed:
+        machine.borrow(cluster, NETNS_DIRECTORY, state)

@@ -15,6 +15,8 @@ from pathlib import Path
 NETNS_ROOT = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
 MS_BIND = 0x1000
+MS_REC = 0x4000
+MS_SHARED = 1 << 20
 MNT_DETACH = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -69,8 +71,8 @@ def exists(name: str) -> bool:
 def create(name: str) -> None:
     if exists(name):
         return
+    share_root()
     path = NETNS_ROOT / name
-    path.parent.mkdir(mode=0o755, exist_ok=True)
     path.touch(mode=0o444)
     home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -82,6 +84,36 @@ def create(name: str) -> None:
             setns(home)
     finally:
         os.close(home)
+
+
+def share_root() -> None:
+    """/run/netns as a shared mount of itself, exactly as `ip netns add` makes it. If we did not, the next `ip netns add`
+    would, on top of our mounts, and nobody could unmount them any more."""
+    NETNS_ROOT.mkdir(mode=0o755, exist_ok=True)
+    root = os.fsencode(NETNS_ROOT)
+    if not is_mounted(NETNS_ROOT):
+        _check(_libc.mount(root, root, b"none", MS_BIND | MS_REC, None), "mount", str(NETNS_ROOT))
+    _check(_libc.mount(b"", root, b"none", MS_SHARED | MS_REC, None), "mount", str(NETNS_ROOT))
+
+
+def is_mounted(path: Path) -> bool:
+    return any(line.split()[4] == str(path) for line in Path("/proc/self/mountinfo").read_text().splitlines())
+
+
+def unshare_root(before: str) -> None:
+    """Undoes `share_root` when nobody has a namespace there any more. `before`: `root_state()` of then."""
+    if not NETNS_ROOT.exists() or any(NETNS_ROOT.iterdir()) or before == "mounted":
+        return
+    while umount(str(NETNS_ROOT)):
+        pass
+    if before == "absent":
+        NETNS_ROOT.rmdir()
+
+
+def root_state() -> str:
+    if not NETNS_ROOT.exists():
+        return "absent"
+    return "mounted" if is_mounted(NETNS_ROOT) else "directory"
 
 
 def remove(name: str) -> None:

@@ -68,8 +68,8 @@ class Component:
     """Forked and called as `module.main(argv)`; empty: `argv` is executed."""
     netns: str = ""
     log: str = ""
-    after: str = ""
-    """Started once this file exists."""
+    after: tuple[str, ...] = ()
+    """Started once these files exist."""
 
 
 def _hash(*parts: str) -> str:
@@ -174,7 +174,9 @@ def _agent(plan: Plan, node: NodePlan) -> Component:
         *("--cpu", str(plan.node_cpus), "--memory", str(plan.node_memory)),
     )
     log = str(state / "log" / "agent.log")
-    return Component(f"agent-{node.name}", argv, "sampan_agent.__main__", node.netns, log, after=join)
+    return Component(
+        f"agent-{node.name}", argv, "sampan_agent.__main__", node.netns, log, after=(join, f"{run}/runtime.sock")
+    )
 
 
 def to_json(plan: Plan) -> dict[str, Any]:

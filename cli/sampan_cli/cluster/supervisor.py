@@ -83,7 +83,7 @@ class Supervisor:
             part = watched.component
             if watched.fd is not None or watched.due > now or (executables_only and part.module):
                 continue
-            if part.after and not Path(part.after).exists():
+            if not all(Path(file).exists() for file in part.after):
                 watched.due = now + WAITING_POLL_SECONDS
                 continue
             self._start(watched)

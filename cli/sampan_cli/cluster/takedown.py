@@ -108,8 +108,8 @@ def _clear_machine(plan: Plan) -> None:
         Path("/proc/sys/net/ipv4/ip_forward").write_text(unneeded[IP_FORWARD])
     if V2_CONTROLLERS in unneeded:
         cgroups.disable_at_root(unneeded[V2_CONTROLLERS].split())
-    if NETNS_DIRECTORY in unneeded and netns.NETNS_ROOT.exists() and not any(netns.NETNS_ROOT.iterdir()):
-        netns.NETNS_ROOT.rmdir()
+    if NETNS_DIRECTORY in unneeded:
+        netns.unshare_root(unneeded[NETNS_DIRECTORY])
     machine.forget(cluster)
 
 
