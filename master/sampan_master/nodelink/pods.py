@@ -50,6 +50,10 @@ class PodStatusWriter:
         if message.uid not in self._tasks:
             self._tasks[message.uid] = asyncio.create_task(self._drain(message.uid))
 
+    def forget(self, pod_uid: str) -> None:
+        """The pod is gone from the API, or not this node's."""
+        self._written.pop(pod_uid, None)
+
     def close(self) -> None:
         for task in self._tasks.values():
             task.cancel()

@@ -177,8 +177,7 @@ class NodeLink:
                 continue
             removed = type_ is EventType.DELETED or name not in _bound_to(new)
             if removed or concerns_node(old, new):
-                change = node_pb2.PodChange(pod=orjson.dumps(new), removed=removed)
-                session.send(node_pb2.MasterMessage(pod=change))
+                session.send_pod(new["metadata"]["uid"], orjson.dumps(new), removed=removed)
 
     def _node_changed(self, type_: EventType, new: Object, old: Object | None) -> None:
         if type_ is EventType.DELETED and (session := self._sessions.get(new["metadata"]["name"])) and session.welcomed:

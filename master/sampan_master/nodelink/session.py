@@ -58,6 +58,11 @@ class Session:
     def send(self, message: node_pb2.MasterMessage) -> None:
         self._outgoing.put_nowait(message)
 
+    def send_pod(self, pod_uid: str, body: bytes, *, removed: bool) -> None:
+        if removed:
+            self._doors.statuses.forget(pod_uid)
+        self.send(node_pb2.MasterMessage(pod=node_pb2.PodChange(pod=body, removed=removed)))
+
     async def next_outgoing(self) -> node_pb2.MasterMessage | None:
         """None: the session is over."""
         return await self._outgoing.get()
