@@ -337,12 +337,20 @@ class ReadOnly:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadOnlyRoot:
+class Seal:
+    """Make a mount of ours, now furnished, read-only in place."""
+
+    path: str
+
     def describe(self) -> str:
-        return "make the root read-only"
+        return f"make the mount {self.path} read-only"
 
     def execute(self, root: Root) -> None:
-        syscalls.mount_setattr(root.fd, set=RDONLY)
+        fd = root.open(self.path)
+        try:
+            syscalls.mount_setattr(fd, set=RDONLY)
+        finally:
+            os.close(fd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +389,7 @@ Step = (
     | BindTree
     | Mask
     | ReadOnly
-    | ReadOnlyRoot
+    | Seal
     | WorkingDirectory
     | Pivot
 )
@@ -406,7 +414,7 @@ def plan(spec: ContainerSpec, view: CgroupView, shm: int) -> list[Step]:
         steps.extend(Mask(path) for path in security.masked_paths)
         steps.extend(ReadOnly(path) for path in security.read_only_paths)
     if security.read_only_rootfs and spec.upper:
-        steps.append(ReadOnlyRoot())
+        steps.append(Seal("/"))
     steps.append(Pivot())
     return steps
 
@@ -450,7 +458,7 @@ def _cgroup_mounts(view: CgroupView, writable: bool) -> Iterator[Step]:
     for name, directory in view.v1.items():
         yield Bind(directory, f"/sys/fs/cgroup/{name}", attributes, recursive=False)
     if not writable:
-        yield ReadOnly("/sys/fs/cgroup")
+        yield Seal("/sys/fs/cgroup")
 
 
 def _asked(mount: Mount) -> Step:
