@@ -15,6 +15,7 @@ from sampan_runtime import bridge, settings
 from sampan_runtime.cri import recovery, server
 from sampan_runtime.cri.daemon import AlreadyRunning, Daemon, lock
 from sampan_runtime.cri.errors import Unavailable
+from sampan_runtime.errors import RuntimeFailure
 from sampan_runtime.images.archive import import_archive, incoming
 from sampan_runtime.images.builtin import ensure_busybox
 from sampan_runtime.images.errors import ImageError
@@ -122,6 +123,9 @@ def main(argv: list[str] | None = None) -> int:
         asyncio.run(run(configured))
     except AlreadyRunning as error:
         print(f"sampan-runtime: {error}", file=sys.stderr)
+        return 1
+    except RuntimeFailure as error:
+        print(f"sampan-runtime: {error}; see {configured.run_dir / 'zygote.log'}", file=sys.stderr)
         return 1
     return 0
 

@@ -53,7 +53,8 @@ class Node:
             *("--state-dir", self.state, "--run-dir", self.run, "--listen", f"unix://{self.socket}"),
             *("--cgroup-root", self.cgroup_root, "--cluster", "test", "--node", self.name),
         ]
-        command = ["ip", "netns", "exec", self.name, sys.executable, "-m", "sampan_runtime", *map(str, arguments)]
+        # Not `ip netns exec`, whose own mount namespace has another /sys without the cgroups.
+        command = ["nsenter", f"--net=/run/netns/{self.name}", sys.executable, "-m", "sampan_runtime", *map(str, arguments)]
         with open(self.output, "ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
         self.channel = grpc.insecure_channel(f"unix://{self.socket}")
