@@ -60,12 +60,15 @@ class PodStreams:
         stream = await self._open("logs", pod, container, parameters, b"")
         await request.body()
         gone = asyncio.ensure_future(request.disconnected())
-        closing: list[asyncio.Task[None]] = []
-        gone.add_done_callback(lambda _: closing.append(asyncio.ensure_future(stream.close("the client went away"))))
+        sending = asyncio.ensure_future(request.stream(_received(stream), content_type="text/plain"))
         try:
-            await request.stream(_received(stream), content_type="text/plain")
+            await asyncio.wait([gone, sending], return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                await sending
         finally:
-            gone.cancel()
+            for task in (gone, sending):
+                task.cancel()
+            await asyncio.gather(gone, sending, return_exceptions=True)
             await stream.close()
 
     async def _open(
