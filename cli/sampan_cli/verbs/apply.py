@@ -66,6 +66,9 @@ def annotated(obj: dict[str, Any]) -> dict[str, Any]:
     annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != LAST_APPLIED}
     plain = {**obj, "metadata": {**metadata, "annotations": annotations}}
     text = json.dumps(plain, separators=(",", ":"), sort_keys=True, ensure_ascii=False) + "\n"
+    # As Go's encoder spells them: another spelling than kubectl's would make its next apply say "configured".
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
     return {**obj, "metadata": {**metadata, "annotations": {**annotations, LAST_APPLIED: text}}}
 
 
