@@ -61,11 +61,11 @@ async def test_every_answer_has_an_audit_id_and_no_server_header(http: Http) -> 
 
 async def test_fields_that_are_stored_only_are_named_in_warnings(http: Http) -> None:
     container = {"name": "c", "image": IMAGE, "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]}
-    spec = {"containers": [container], "schedulingGates": [{"name": "example.com/gate"}]}
+    spec = {"containers": [container], "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "x"}}]}
     answer = await http("POST", PODS, {"metadata": {"name": "p"}, "spec": spec})
     warnings = [value for key, value in answer.headers if key == "warning"]
     assert answer.code == 201
-    assert any("spec.schedulingGates is stored, but Sampan does not act on it yet" in said for said in warnings)
+    assert any("persistentVolumeClaim is stored, but Sampan does not act on it yet" in said for said in warnings)
     assert any("resizePolicy" in said for said in warnings)
 
 

@@ -5,6 +5,7 @@ An ASGI application of its own below `/api/v1` and `/apis/<group>/<version>`: re
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -149,7 +150,7 @@ class ResourceEndpoint:
             whole = b"".join([chunk async for chunk in _list_chunks(target, page)])
             await request.answer_object(whole, media=accepted.media)
         else:
-            await request.stream(_list_chunks(target, page))
+            await _answer_list(request, target, page)
 
     def _viewed(self, target: Target, page: Page, view: View) -> dict[str, Any]:
         objects = (entry.obj for entry in page.entries)
@@ -247,7 +248,25 @@ class ResourceEndpoint:
                 )
             except NotFound:
                 continue
-        await request.stream(_list_chunks(target, page))
+        await _answer_list(request, target, page)
+
+
+async def _answer_list(request: ApiRequest, target: Target, page: Page) -> None:
+    """A list that fits into one piece goes with its length, a larger one in chunks."""
+    chunks = _list_chunks(target, page)
+    first_chunk = await anext(chunks)
+    if len(first_chunk) < _CHUNK:
+        await request.answer(first_chunk)
+        return
+    await request.stream(_followed_by(first_chunk, chunks))
+
+
+async def _followed_by(first_chunk: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first_chunk
+    async for chunk in rest:
+        # Lets other requests be served between two pieces of a long list.
+        await asyncio.sleep(0)
+        yield chunk
 
 
 async def _list_chunks(target: Target, page: Page) -> AsyncIterator[bytes]:

@@ -94,7 +94,7 @@ def _revision(text: str) -> int:
 
 
 async def list_page(cache: Cache, rt: ResourceType, selected: Selected, options: ListOptions) -> Page:
-    prefix = rt.prefix(selected.namespace)
+    prefix = selected.prefix(rt)
     with problems.translated(rt, ""):
         listing = await _snapshot(cache, prefix, options)
     entries: Sequence[Entry] = listing.entries

@@ -24,6 +24,12 @@ class Selected:
     name: str | None = None
     node: str | None = None
 
+    def prefix(self, rt: ResourceType) -> str:
+        """Where to look: below a prefix, or at the one key when namespace and name are both known."""
+        if self.name and (not rt.namespaced or self.namespace):
+            return rt.key(self.namespace or "", self.name)
+        return rt.prefix(self.namespace)
+
 
 def select(rt: ResourceType, namespace: str | None, labels: str = "", fields: str = "") -> Selected:
     """Raises BadRequest for a selector that cannot be parsed or a field that cannot be selected by."""

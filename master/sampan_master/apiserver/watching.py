@@ -117,7 +117,7 @@ class Watch:
 
 async def open_watch(cache: Cache, rt: ResourceType, selected: Selected, options: WatchOptions) -> Watch:
     """Raises Expired when the revision is no longer known, a plain 500 when it is none."""
-    prefix = rt.prefix(selected.namespace)
+    prefix = selected.prefix(rt)
     text = options.resource_version
     try:
         after = int(text or "0")
