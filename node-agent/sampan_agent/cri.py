@@ -125,7 +125,11 @@ class Cri:
             auth=auth,
             sandbox_config=sandbox_config,
         )
-        return str((await _call(self._images.PullImage, request, _PULL)).image_ref)
+        try:
+            return str((await _call(self._images.PullImage, request, _PULL)).image_ref)
+        except RuntimeDown as e:
+            # UNAVAILABLE also says that the registry is; if it is the runtime, the next call tells.
+            raise CriError(e.message, e.code) from e
 
     async def events(self) -> AsyncIterator[str]:
         """Uids of pods something happened to, until the stream ends. Raises CriError."""

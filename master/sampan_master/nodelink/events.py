@@ -1,6 +1,6 @@
 """Events a node reports, written as an old-style recorder does: repeats raise `count`, a noisy object is slowed down.
 
-Names are `<object>.<16 hex digits>`. A repeat has the same source, object, reason, message and
+Names are `<object>.<16 hex digits>`. A repeat has the same source, object (and field), reason, message and
 type within ten minutes.
 Spam filter: a burst of 25 per source and object, then one per five minutes (the figures of the contract's section 16).
 """
@@ -52,7 +52,11 @@ class EventRecorder:
         subject = (str(source.get("component", "")), str(source.get("host", "")), str(involved.get("uid", "")))
         if not self._admit(subject):
             return
-        key = (*subject, *(str(event.get(f, "")) for f in ("reason", "message", "type")))
+        key = (
+            *subject,
+            str(involved.get("fieldPath", "")),
+            *(str(event.get(f, "")) for f in ("reason", "message", "type")),
+        )
         try:
             await self._write(key, event, involved)
         except ApiError as e:

@@ -81,6 +81,10 @@ class NodeStream:
         self.done.set()
 
     async def _write(self, frame: node_pb2.Frame) -> None:
+        # A caller that is cancelled must not leave gRPC with a write under way: the call could not be finished.
+        await asyncio.shield(asyncio.ensure_future(self._write_whole(frame)))
+
+    async def _write_whole(self, frame: node_pb2.Frame) -> None:
         async with self._writing:
             if self.done.is_set():
                 raise ServiceUnavailable("the stream to the node is closed")
@@ -89,6 +93,12 @@ class NodeStream:
             except (grpc.RpcError, asyncio.InvalidStateError, grpc.aio.UsageError) as e:
                 self.done.set()
                 raise ServiceUnavailable("the stream to the node broke") from e
+
+    async def finished(self) -> None:
+        """Returns when the stream is over and gRPC has nothing of it under way."""
+        await self.done.wait()
+        async with self._writing:
+            pass
 
 
 class PendingStreams:
@@ -131,7 +141,7 @@ class PendingStreams:
             return
         stream = NodeStream(context)
         waiting[1].set_result(stream)
-        await stream.done.wait()
+        await stream.finished()
 
     def refused(self, node: str, refusal: node_pb2.StreamRefused) -> None:
         waiting = self._waiting.get(refusal.stream_id)
