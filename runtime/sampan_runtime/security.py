@@ -36,6 +36,7 @@ MASKED_PATHS = (
 READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 _NUMBERS = {name: number for number, name in enumerate(CAPABILITIES)}
+_own: list[tuple[int, int]] = []
 _programs: dict[tuple[str, tuple[str, ...]], bytes] = {}
 
 
@@ -48,14 +49,17 @@ def mask(names: Iterable[str]) -> int:
 
 
 def own_capabilities() -> tuple[int, int]:
-    """(permitted, bounding) of this process, from /proc: there is nothing to parse in capget's structs either."""
+    """(permitted, bounding) of this process, read once: neither changes while it lives."""
+    if _own:
+        return _own[0]
     values = {}
     with open("/proc/self/status") as status:
         for line in status:
             if line.startswith(("CapPrm:", "CapBnd:")):
                 name, _, digits = line.partition(":")
                 values[name] = int(digits, 16)
-    return values["CapPrm"], values["CapBnd"]
+    _own.append((values["CapPrm"], values["CapBnd"]))
+    return _own[0]
 
 
 @dataclass(frozen=True, slots=True)

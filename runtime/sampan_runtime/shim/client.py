@@ -316,8 +316,8 @@ class Zygote:
         channel = Channel(mine)
         try:
             with theirs:
-                await self._channel.call("sandbox", [theirs.fileno()], spec=dataclasses.asdict(spec))
-            hello, _ = await channel.call("hello")
+                ask = self._channel.call("sandbox", [theirs.fileno()], spec=dataclasses.asdict(spec))
+                (hello, _), _ = await asyncio.gather(channel.call("hello"), ask)
         except BaseException:
             channel.close()
             raise

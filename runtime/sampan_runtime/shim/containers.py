@@ -34,6 +34,19 @@ DRAIN_SECONDS = 1.0
 STDIN_PENDING = 1 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What is the same for every pod: read once, by the zygote."""
+
+    hierarchies: cgroups.Hierarchies
+    boot_id: str
+
+
+def read_machine() -> Machine:
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return Machine(cgroups.detect(), file.read().strip())
+
+
 @dataclass(slots=True)
 class Running:
     """A process started by exec."""
@@ -47,7 +60,7 @@ class Running:
 
 
 class Pod:
-    def __init__(self, spec: SandboxSpec, shim: Shim) -> None:
+    def __init__(self, spec: SandboxSpec, machine: Machine, shim: Shim) -> None:
         self.spec = spec
         self.shim = shim
         self.containers: dict[str, Container] = {}
@@ -58,7 +71,7 @@ class Pod:
         self.draining: dict[str, float] = {}
         self.removals: dict[str, list[Callable[[], None]]] = {}
         self.stopping: list[Callable[[], Any]] = []
-        self.around = forks.Surroundings(cgroups.detect(), -1, -1, -1)
+        self.around = forks.Surroundings(machine.hierarchies, -1, -1, -1)
 
     def prepare(self) -> None:
         """Raises StepFailed or OSError."""
@@ -170,6 +183,7 @@ class Pod:
                 answer({"pid": container.process.pid})
                 return
             self.shim.forget(status.fileno())
+            container.state = "failed"
             refuse(_reported(data, "the process ended before it was ready"))
             self.remove(container.spec.id, lambda _: None)
 
@@ -205,7 +219,9 @@ class Pod:
             self.shim.forget(status.fileno())
             status.close()
             if data:
+                container.state, container.started_at = "failed", 0
                 refuse(_reported(data, ""))
+                self._finish_if_done(container)
                 return
             container.state = "running"
             answer({"pid": container.process.pid})
@@ -295,7 +311,7 @@ class Pod:
             read, write = os.pipe2(os.O_CLOEXEC)
             os.set_blocking(read, False)
             container.sources.append(read)
-            self.shim.watch(read, select.EPOLLIN, lambda: self._feed(container, read))
+            self.shim.watch(read, select.EPOLLIN, partial(self._feed, container, read))
             ends.append(write)
         streams = [b"stdout"] if container.spec.tty else [b"stdout", b"stderr"]
         for name in streams:
@@ -538,7 +554,7 @@ class Pod:
             "finished_at": container.finished_at,
         }
         self._release(container)
-        if container.state == "running" or container.started_at:
+        if container.started_at:
             self._write_exits()
             self.shim.broadcast({"event": "exit", "exit": container.exit})
         for finish in self.removals.pop(id, []):

@@ -38,14 +38,15 @@ class Connection:
 
 
 class Shim:
-    def __init__(self, spec: SandboxSpec) -> None:
+    def __init__(self, spec: SandboxSpec, machine: containers.Machine) -> None:
         self.spec = spec
+        self.machine = machine
         self.poll = select.epoll()
         self.handlers: dict[int, tuple[int, Handler]] = {}
         self.connections: list[Connection] = []
         self.committed = False
         self.server: socket.socket | None = None
-        self.pod = containers.Pod(spec, self)
+        self.pod = containers.Pod(spec, machine, self)
 
     # The loop
 
@@ -245,13 +246,11 @@ class Shim:
         os.chmod(path, 0o600)
         self.server.listen(8)
         self.watch(self.server.fileno(), select.EPOLLIN, self.accept)
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            boot_id = file.read().strip()
         with open("/proc/self/stat") as file:
             start_time = int(file.read().rpartition(")")[2].split()[19])
-        record = {"version": wire.VERSION, "id": self.spec.id, "boot_id": boot_id}
+        record = {"version": wire.VERSION, "id": self.spec.id, "boot_id": self.machine.boot_id}
         record |= {"pid": os.getpid(), "start_time": start_time}
-        write_file(f"{directory}/shim.json", record, sync=True)
+        write_file(f"{directory}/shim.json", record)
 
     def write_state(self, name: str, record: Mapping[str, Any]) -> None:
         write_file(f"{self.spec.directory}/{name}", record)
@@ -263,12 +262,11 @@ class Shim:
         os._exit(0)
 
 
-def write_file(path: str, record: Mapping[str, Any], *, sync: bool = False) -> None:
+def write_file(path: str, record: Mapping[str, Any]) -> None:
+    """Without fsync: what a shim writes means nothing after a power cut, and the boot id tells."""
     fd = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.write(fd, json.dumps(record).encode())
-        if sync:
-            os.fsync(fd)
     finally:
         os.close(fd)
     os.rename(path + ".new", path)
@@ -325,7 +323,7 @@ def enter_namespaces(spec: SandboxSpec) -> None:
         raise StepFailed(step, error.errno or errno.EIO) from error
 
 
-def main(spec_data: Mapping[str, Any], given: socket.socket) -> NoReturn:
+def main(spec_data: Mapping[str, Any], given: socket.socket, machine: containers.Machine) -> NoReturn:
     """The forked child of the zygote."""
     shim: Shim | None = None
     try:
@@ -335,7 +333,7 @@ def main(spec_data: Mapping[str, Any], given: socket.socket) -> NoReturn:
         spec = sandbox_spec(spec_data)
         os.makedirs(spec.directory, 0o700, exist_ok=True)
         connection = Connection(given)
-        shim = Shim(spec)
+        shim = Shim(spec, machine)
         try:
             enter_namespaces(spec)
             shim.pod.prepare()

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from sampan_runtime import security, syscalls
 from sampan_runtime.shim import shim, wire
+from sampan_runtime.shim.containers import read_machine
 from sampan_runtime.spec import Security
 
 
@@ -25,6 +26,7 @@ def main(fd: int) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     security.prepare(Security(capabilities=security.DOCKER_CAPABILITIES))
+    machine = read_machine()
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -34,7 +36,7 @@ def main(fd: int) -> NoReturn:
             with socket.socket(fileno=fds[0]) as given:
                 if os.fork() == 0:
                     connection.close()
-                    shim.main(message["spec"], given)
+                    shim.main(message["spec"], given, machine)
         wire.send(connection, {"seq": message["seq"], "ok": {}})
     os._exit(0)
 
