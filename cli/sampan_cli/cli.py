@@ -1,6 +1,7 @@
 """Registers the verbs; each is one module in `verbs/`, imported only when it is asked for.
 
-A verb module has `configure(parser)` and `run(args) -> int`. Flags that every verb takes are added here.
+A verb module has `configure(parser)` and `run(args) -> int`. Flags that every verb takes are added here. What follows
+`--` is not ours to read: it is `args.command`.
 """
 
 from __future__ import annotations
@@ -72,7 +73,14 @@ def _run(argv: list[str]) -> int:
     parser = _Parser(prog=f"sampan {verb}", description=summary, allow_abbrev=False)
     module.configure(parser)
     _add_global_flags(parser, api=verb in API_VERBS)
-    result: int = module.run(parser.parse_args(argv[:position] + argv[position + 1 :]))
+    words = argv[:position] + argv[position + 1 :]
+    command: list[str] = []
+    if "--" in words:
+        split = words.index("--")
+        words, command = words[:split], words[split + 1 :]
+    args = parser.parse_args(words)
+    args.command = command
+    result: int = module.run(args)
     sys.stdout.flush()
     return result
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sampan_cli.cluster import cgroups, machine, netns, ports, record
-from sampan_cli.cluster.plan import Plan, choose_subnet, directories, make_plan
+from sampan_cli.cluster.plan import Plan, choose_subnet, components, directories, make_plan
 from sampan_cli.cluster.record import SUPERVISOR, Phase
 from sampan_cli.cluster.settings import ClusterSettings
 from sampan_cli.cluster.supervisor import supervisor_command
@@ -45,6 +45,7 @@ def bring_up(settings: ClusterSettings, say: Say) -> Brought:
         with record.locked("machine"):
             plan = _restarted(loaded[0]) if loaded else _new_plan(settings)
             record.save(plan, Phase.UP)
+            record.save_components(plan.settings.cluster, components(plan))
         say(f"cluster {settings.cluster}: nodes' network {plan.subnet}, API on 127.0.0.1:{plan.api_port}")
         _start(plan, say)
     return Brought(plan, was_running=False)

@@ -87,8 +87,8 @@ def create(name: str) -> None:
 
 
 def share_root() -> None:
-    """/run/netns as a shared mount of itself, exactly as `ip netns add` makes it. If we did not, the next `ip netns add`
-    would, on top of our mounts, and nobody could unmount them any more."""
+    """/run/netns as a shared mount of itself, exactly as `ip netns add` makes it. If we did not, the next `ip netns
+    add` would, on top of our mounts, and nobody could unmount them any more."""
     NETNS_ROOT.mkdir(mode=0o755, exist_ok=True)
     root = os.fsencode(NETNS_ROOT)
     if not is_mounted(NETNS_ROOT):

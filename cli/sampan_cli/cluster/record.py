@@ -1,6 +1,7 @@
 """The cluster's record on disk: its plan and its phase, and the identity of each of its processes.
 
 `/var/lib/sampan/<cluster>/cluster.json` is written before anything is created, and removed after everything is gone.
+`components.json` beside it lists the processes that the supervisor keeps alive.
 `/var/lib/sampan/<cluster>/processes/<name>.json` is written by each process itself, before it begins its work.
 """
 
@@ -10,13 +11,14 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 
 from sampan_cli.cluster import plan as plans
 from sampan_cli.cluster.identity import Identity, read, write_atomically
-from sampan_cli.cluster.plan import Plan
+from sampan_cli.cluster.plan import Component, Plan
 from sampan_cli.cluster.settings import RUN_ROOT, STATE_ROOT
 
 SUPERVISOR = "supervisor"
@@ -50,6 +52,20 @@ def load(cluster: str) -> tuple[Plan, Phase] | None:
     except FileNotFoundError:
         return None
     return plans.from_json(data["plan"]), Phase(data["phase"])
+
+
+def save_components(cluster: str, parts: Sequence[Component]) -> None:
+    path = record_path(cluster).with_name("components.json")
+    write_atomically(path, json.dumps([asdict(part) for part in parts], indent=1) + "\n", durable=True)
+
+
+def load_components(cluster: str) -> tuple[Component, ...]:
+    """Nothing, if `up` was interrupted before it wrote them."""
+    try:
+        entries = json.loads(record_path(cluster).with_name("components.json").read_text())
+    except FileNotFoundError:
+        return ()
+    return tuple(Component(**{**e, "argv": tuple(e["argv"]), "after": tuple(e["after"])}) for e in entries)
 
 
 def clusters() -> list[str]:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from sampan_cli.cluster import cgroups, child, guardian, identity, record
 from sampan_cli.cluster.backoff import Backoff
-from sampan_cli.cluster.plan import Component, Plan, components
+from sampan_cli.cluster.plan import Component, Plan
 from sampan_cli.cluster.record import GUARDIAN, SUPERVISOR, Phase
 
 LOG_LIMIT = 10 << 20
@@ -225,8 +225,8 @@ def preload(parts: tuple[Component, ...]) -> None:
     gc.freeze()
 
 
-def supervise(cluster: str, ready_fd: int | None = None, parts: tuple[Component, ...] | None = None) -> int:
-    """`ready_fd`: what needs the machine's set-up waits for a byte on it. `parts`: stand-ins, in tests."""
+def supervise(cluster: str, ready_fd: int | None = None) -> int:
+    """`ready_fd`: what needs the machine's set-up waits for a byte on it."""
     loaded = record.load(cluster)
     if loaded is None or loaded[1] is not Phase.UP:
         _say(f"cluster {cluster} is not wanted up")
@@ -240,7 +240,7 @@ def supervise(cluster: str, ready_fd: int | None = None, parts: tuple[Component,
         return 0
     identity.write(record.process_path(cluster, SUPERVISOR), identity.own())
     _prepare_process(plan)
-    supervisor = Supervisor(plan, components(plan) if parts is None else parts)
+    supervisor = Supervisor(plan, record.load_components(cluster))
     _listen_to_signals(supervisor)
     supervisor.adopt()
     supervisor.start_due(executables_only=True)

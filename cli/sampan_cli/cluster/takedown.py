@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sampan_cli.cluster import cgroups, identity, machine, netns, record
 from sampan_cli.cluster.bringup import IP_FORWARD, NETNS_DIRECTORY, V2_CONTROLLERS
-from sampan_cli.cluster.plan import Plan, components
+from sampan_cli.cluster.plan import Plan
 from sampan_cli.cluster.record import GUARDIAN, SUPERVISOR, Phase
 from sampan_cli.cluster.settings import RUN_ROOT, STATE_ROOT
 
@@ -50,8 +50,8 @@ def _stop_processes(plan: Plan) -> None:
     cluster = plan.settings.cluster
     for name in (GUARDIAN, SUPERVISOR):
         _stop(cluster, [name], signal.SIGKILL)
-    names = [part.name for part in components(plan)]
-    for prefix in ("agent", "runtime", "master", "etcd"):
+    names = [part.name for part in record.load_components(cluster)]
+    for prefix in ("agent", "runtime", "master", "etcd", ""):
         _stop(cluster, [name for name in names if name.startswith(prefix)], signal.SIGTERM)
 
 

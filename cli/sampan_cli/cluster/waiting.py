@@ -10,7 +10,7 @@ from typing import Any
 
 from sampan_cli import kubeconfig, session
 from sampan_cli.cluster import identity, record
-from sampan_cli.cluster.plan import Component, Plan, components
+from sampan_cli.cluster.plan import Component, Plan
 from sampan_cli.cluster.settings import kubeconfig_of
 from sampan_cli.discovery import Discovery
 from sampan_cli.errors import CliError, ClusterError
@@ -37,7 +37,7 @@ def _until(question: Callable[[], bool], plan: Plan, timeout: float, what: Calla
 
 
 def crash_looping(plan: Plan) -> Component | None:
-    for component in components(plan):
+    for component in record.load_components(plan.settings.cluster):
         recorded = identity.read(record.process_path(plan.settings.cluster, component.name))
         if recorded and recorded.generation > TOO_MANY_STARTS and not recorded.alive():
             return component

@@ -32,12 +32,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-i", "--stdin", action="store_true", help="pass standard input on")
     parser.add_argument("-t", "--tty", action="store_true", help="on a terminal")
     parser.add_argument("-q", "--quiet", action="store_true")
-    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND [ARG...]")
+    parser.usage = f"{parser.prog} POD [-c CONTAINER] [-i] [-t] -- COMMAND [ARG...]"
 
 
 def run(args: argparse.Namespace) -> int:
-    command = args.command[1:] if args.command[:1] == ["--"] else args.command
-    if not command:
+    if not args.command:
         raise UsageError("you must specify at least one command for the container")
     session = from_args(args)
     name = args.pod.removeprefix("pod/").removeprefix("pods/").removeprefix("po/")
@@ -50,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     terminal = args.tty and args.stdin and os.isatty(0)
     if args.tty and not terminal:
         print("Unable to use a TTY - input is not a terminal or the right kind of file", file=sys.stderr)
-    query = [("command", word) for word in command] + [("container", container)]
+    query = [("command", word) for word in args.command] + [("container", container)]
     query += [("stdin", "true")] if args.stdin else []
     query += [("stdout", "true"), ("tty", "true")] if terminal else [("stdout", "true"), ("stderr", "true")]
     sock, rest = _open(session, f"{path}/exec", query)

@@ -36,14 +36,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def describe(plan: Any, phase: Any) -> dict[str, Any]:
-    from sampan_cli.cluster.plan import components
+    from sampan_cli.cluster import record
     from sampan_cli.cluster.record import GUARDIAN, SUPERVISOR
     from sampan_cli.cluster.settings import kubeconfig_of
 
     cluster = plan.settings.cluster
     log = str(plan.settings.state_dir / "log" / "supervisor.log")
     processes = [_process(cluster, SUPERVISOR, log), _process(cluster, GUARDIAN, log)]
-    for component in components(plan):
+    for component in record.load_components(cluster):
         entry = _process(cluster, component.name, component.log)
         processes.append(entry)
         if entry["name"] == "runtime":

@@ -1,0 +1,93 @@
+"""The pure parts of the cluster verbs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sampan_cli.cluster import plan as plans
+from sampan_cli.cluster.backoff import Backoff
+from sampan_cli.cluster.cgroups import hierarchies
+from sampan_cli.cluster.firewall import foreign_accepts
+from sampan_cli.cluster.plan import choose_subnet, components, make_plan
+from sampan_cli.cluster.preflight import missing
+from sampan_cli.cluster.settings import ClusterSettings
+from sampan_cli.cluster.takedown import mounts_below
+from sampan_cli.errors import ClusterError, UsageError
+
+PLAN = make_plan(ClusterSettings("demo"), "10.77.0.0/24", (6443, 2, 3), (6, 3 << 30))
+
+
+def test_the_nodes_share_the_machine() -> None:
+    assert (PLAN.node_cpus, PLAN.node_memory) == (2, 1 << 30)
+    assert [node.ip for node in PLAN.nodes] == ["10.77.0.11", "10.77.0.12", "10.77.0.13"]
+    assert all(len(name) <= 15 for name in (PLAN.bridge, *(node.veth for node in PLAN.nodes)))
+
+
+def test_a_subnet_that_collides_is_passed_over() -> None:
+    assert choose_subnet([], "10.244.0.0/16") == "10.77.0.0/24"
+    assert choose_subnet(["10.77.0.128/25", "10.78.0.0/15"], "10.244.0.0/16") == "10.80.0.0/24"
+    with pytest.raises(ClusterError):
+        choose_subnet(["0.0.0.0/1", "128.0.0.0/1"], "10.244.0.0/16")
+
+
+def test_a_plan_survives_its_record() -> None:
+    assert plans.from_json(plans.to_json(PLAN)) == PLAN
+
+
+def test_etcd_is_first_and_agents_wait_for_token_and_runtime() -> None:
+    names = [part.name for part in components(PLAN)]
+    assert names[:2] == ["etcd", "master"]
+    agent = next(part for part in components(PLAN) if part.name == "agent-node2")
+    assert agent.after == ("/var/lib/sampan/demo/master/join.json", "/run/sampan/demo/node2/runtime.sock")
+
+
+@pytest.mark.parametrize("name", ["", "A", "-a", "a/b", "../x", "a" * 31])
+def test_a_cluster_name_must_be_safe_in_paths(name: str) -> None:
+    with pytest.raises(UsageError):
+        ClusterSettings(name)
+
+
+def test_backoff_is_fast_first_and_then_slower() -> None:
+    backoff = Backoff(started=0)
+    assert [backoff.died(1) for _ in range(8)] == [0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5]
+    backoff.started = 100
+    assert backoff.died(111) == 0
+
+
+def test_dockers_drop_gets_our_accept_in_its_user_chain() -> None:
+    rules = [
+        {"chain": {"family": "ip", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "drop"}},
+        {"chain": {"family": "ip", "table": "filter", "name": "DOCKER-USER"}},
+    ]
+    made = [command["insert"]["rule"] for command in foreign_accepts(rules, PLAN)]
+    assert [rule["chain"] for rule in made] == ["DOCKER-USER", "DOCKER-USER"]
+    assert {rule["comment"] for rule in made} == {"sampan:demo"}
+    marked = [*rules, *({"rule": rule} for rule in made)]
+    assert foreign_accepts(marked, PLAN) == []
+
+
+def test_a_machine_without_foreign_rules_gets_none() -> None:
+    chain = {"family": "ip", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "accept"}
+    assert foreign_accepts([{"chain": chain}], PLAN) == []
+
+
+def test_hierarchies_of_a_hybrid_host() -> None:
+    text = """32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct
+41 31 0:38 / /nowhere/unified rw,relatime shared:9 - cgroup2 cgroup2 rw
+27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+"""
+    one, two = hierarchies(text)
+    assert (one.version, one.controllers) == (1, {"cpu", "cpuacct"})
+    assert (two.version, two.at("/sampan/x")) == (2, Path("/nowhere/unified/sampan/x"))
+
+
+def test_mounts_below_come_last_first() -> None:
+    text = "1 0 0:1 / /a/b rw - t t rw\n2 0 0:1 / /a/b/c\\040d rw - t t rw\n3 0 0:1 / /ab rw - t t rw\n"
+    assert mounts_below(text, Path("/a")) == ["/a/b/c d", "/a/b"]
+
+
+def test_what_is_missing_is_named_with_its_package() -> None:
+    found = missing(which=lambda program: None, uid=1000)
+    assert {item.package for item in found} == {"", "etcd-server", "busybox-static", "nftables"}
+    assert "root" in found[0].what
