@@ -54,7 +54,14 @@ class Node:
             *("--cgroup-root", self.cgroup_root, "--cluster", "test", "--node", self.name),
         ]
         # Not `ip netns exec`, whose own mount namespace has another /sys without the cgroups.
-        command = ["nsenter", f"--net=/run/netns/{self.name}", sys.executable, "-m", "sampan_runtime", *map(str, arguments)]
+        command = [
+            "nsenter",
+            f"--net=/run/netns/{self.name}",
+            sys.executable,
+            "-m",
+            "sampan_runtime",
+            *map(str, arguments),
+        ]
         with open(self.output, "ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
         self.channel = grpc.insecure_channel(f"unix://{self.socket}")

@@ -171,7 +171,7 @@ def test_hostname_and_resolver_come_from_the_sandbox(node):
 
 def test_two_containers_of_a_pod_share_its_network_and_two_pods_reach_each_other(node):
     first, second = node.sandbox("first"), node.sandbox("second")
-    server = ("sh", "-c", "echo served > /tmp/index.html; httpd -f -p 8080 -h /tmp")
+    server = ("sh", "-c", "while :; do echo served | nc -l -p 8080; done")
     node.container(first, *server, name="server")
     client = node.container(first, "sleep", "100", name="client")
     other = node.container(second, "sleep", "100", name="other")
@@ -179,7 +179,7 @@ def test_two_containers_of_a_pod_share_its_network_and_two_pods_reach_each_other
     assert address.startswith("10.251.7.")
 
     def fetched(id, host):
-        script = f"for i in 1 2 3 4 5 6 7 8 9; do wget -q -T 2 -O - http://{host}:8080/ && exit; sleep 0.1; done"
+        script = f"for i in 1 2 3 4 5 6 7 8 9; do nc -w 2 {host} 8080 </dev/null && exit; sleep 0.1; done"
         return node.exec(id, "sh", "-c", script).stdout
 
     assert fetched(client, "127.0.0.1") == b"served\n"
