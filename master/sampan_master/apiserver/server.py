@@ -78,7 +78,7 @@ class ApiServer:
         """Makes the initial objects and listens; returns when requests are answered."""
         await create_initial_objects(self.client(SYSTEM))
         uvicorn = Config(
-            build(Authenticator(self._config.tokens), self._routes()),
+            self._application(),
             http=ApiProtocol,
             ws="none",
             lifespan="off",
@@ -104,35 +104,28 @@ class ApiServer:
             self._servers.append(server)
             self.addresses.append((address, int(server.sockets[0].getsockname()[1])))
 
-    def _routes(self) -> dict[str, Asgi]:
+    def _application(self) -> Asgi:
         discovery = Discovery(BUILT_IN, REVIEWS)
         documents = Documents(discovery, self._public_address, {"ping": _fine, "etcd": self._check_store})
         streams = PodStreams(self.registry, lambda: self._streams)
         endpoint = ResourceEndpoint(self.registry, BUILT_IN, streams, self._watches)
-        groups = ApiGroups(discovery, endpoint, self._clock.now)
         openapi = OpenApi(BUILT_IN, self._clock)
-        # Routes are tried in order: what is asked most comes first, and `/apis/{group}` must not take a trailing slash.
-        routes: dict[str, Asgi] = {
-            "/api/{version}/{rest:path}": groups,
-            "/apis/{group}/{version}/{rest:path}": groups,
-            "/apis/{group}/": Handler(documents.group),
-            "/api/{version}": groups,
-            "/apis/{group}/{version}": groups,
-        }
+        routes: dict[str, Asgi] = {}
         for path, function in (
             ("/version", documents.version),
             ("/api", documents.core_versions),
             ("/apis", documents.groups),
+            ("/apis/{group}", documents.group),
             ("/openapi/v2", openapi.version_2),
             ("/openapi/v3", openapi.index),
         ):
             routes[path] = routes[path + "/"] = Handler(function)
-        routes["/apis/{group}"] = Handler(documents.group)
         for kind in ("healthz", "livez", "readyz"):
             routes[f"/{kind}"] = routes[f"/{kind}/{{check}}"] = Handler(documents.health)
         routes["/openapi/v3/{group:path}"] = Handler(openapi.version_3)
         routes["/"] = Handler(documents.root)
-        return routes
+        groups = ApiGroups(discovery, endpoint, self._clock.now)
+        return build(Authenticator(self._config.tokens), groups, routes)
 
     def _public_address(self) -> str:
         address, port = self.addresses[0]
