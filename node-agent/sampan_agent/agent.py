@@ -35,6 +35,7 @@ from sampan_agent.worker import Node, PodWorker
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.2
+_RETRY_STRAYS_SECONDS = 2.0
 _POD_FILE = "pod.json"
 
 
@@ -147,10 +148,12 @@ class Agent:
             worker.remove()
 
     def _take(self, pod: Pod) -> None:
-        directory = self._settings.pods_dir / pod.uid
-        directory.mkdir(parents=True, exist_ok=True, mode=0o750)
-        write_file(directory / _POD_FILE, json.dumps(pod.raw).encode())
-        if worker := self._workers.get(pod.uid):
+        worker = self._workers.get(pod.uid)
+        if worker is None or not worker.cleaned:
+            directory = self._settings.pods_dir / pod.uid
+            directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+            write_file(directory / _POD_FILE, json.dumps(pod.raw).encode())
+        if worker is not None:
             worker.update(pod)
         else:
             self._start_worker(pod)
@@ -216,21 +219,27 @@ class Agent:
             last = now
 
     async def _remove_strays(self) -> None:
-        """Sandboxes, directories and cgroups of pods nobody asked for."""
-        try:
-            for uid in await self._node.cri.pod_uids():
-                if uid in self._workers:
-                    continue
+        """After a snapshot, until it has worked once: the runtime may not be up yet."""
+        while True:
+            try:
+                await self._remove_what_nobody_asked_for()
+                return
+            except (AgentError, OSError) as e:
+                _log.warning("removing strays: %s", e)
+            await self._clock.sleep(_RETRY_STRAYS_SECONDS)
+
+    async def _remove_what_nobody_asked_for(self) -> None:
+        """Sandboxes, directories and logs of pods that have no worker; asked anew before each, for pods keep coming."""
+        for uid in await self._node.cri.pod_uids():
+            if uid not in self._workers:
                 _log.warning("pod %s is not this node's any more: removing it", uid)
                 await remove_stray(self._node, uid)
-            for directory in self._settings.pods_dir.iterdir():
-                if directory.name not in self._workers:
-                    await remove_stray(self._node, directory.name)
-            for directory in self._settings.logs_dir.iterdir():
-                if directory.name.rpartition("_")[2] not in self._workers:
-                    shutil.rmtree(directory, ignore_errors=True)
-        except (AgentError, OSError) as e:
-            _log.warning("removing strays: %s", e)
+        for directory in self._settings.pods_dir.iterdir():
+            if directory.name not in self._workers:
+                await remove_stray(self._node, directory.name)
+        for directory in self._settings.logs_dir.iterdir():
+            if directory.name.rpartition("_")[2] not in self._workers:
+                shutil.rmtree(directory, ignore_errors=True)
 
     async def _upkeep(self) -> None:
         while True:

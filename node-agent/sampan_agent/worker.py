@@ -84,7 +84,8 @@ class PodWorker:
         self._stopper = Stopper(node)
         self._probes = Probes(node, self._memory, self.wake)
         self._refresh_at = node.clock.now() + node.settings.volume_refresh_seconds
-        self._cleaned = False
+        self.cleaned = False
+        """Nothing of the pod is left on this node."""
         self._announced: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -125,13 +126,13 @@ class PodWorker:
             try:
                 wake_at = await self._step()
             except RuntimeDown as e:
-                _log.info("pod %s: runtime: %s", self.pod.full_name, e)
+                _log.debug("pod %s: runtime: %s", self.pod.full_name, e)
                 wake_at = self._node.clock.now() + _RETRY_SECONDS
             except (AgentError, OSError) as e:
                 _log.warning("pod %s: %s", self.pod.full_name, e)
                 self._node.reporter.event(self.pod, "Warning", "FailedSync", f"error syncing pod: {e}")
                 wake_at = self._node.clock.now() + _RETRY_SECONDS
-            if self._removed and self._cleaned:
+            if self._removed and self.cleaned:
                 await self._probes.stop()
                 self._on_gone(self.pod.uid)
                 return
@@ -170,7 +171,7 @@ class PodWorker:
             await self._execute(action, pod, observed)
             if pod is not self.pod:
                 break
-        if decision.actions and not self._cleaned:
+        if decision.actions and not self.cleaned:
             return now
         return await self._refresh(pod, decision)
 
@@ -178,16 +179,16 @@ class PodWorker:
         if not self._removed and not pod.deleting:
             self._urgent.clear()
         if self._removed or pod.deleting:
-            actions: list[Action] = [] if self._cleaned else [StopPod(remove=True)]
+            actions: list[Action] = [] if self.cleaned else [StopPod(remove=True)]
             return Decision(actions, ended=True)
         return sync(pod, observed, self._memory, now)
 
     def _report(self, pod: Pod, observed: Observed, decision: Decision, now: float) -> None:
-        if self._removed or (pod.deleting and self._cleaned and self._sent is not None):
+        if self._removed or (pod.deleting and self.cleaned and self._sent is not None):
             return
         here = Surroundings(self._node.facts.ip, self._node.runtime_name, now)
         status = pod_status(pod, observed, self._memory, decision, here)
-        self._send(pod, status, terminated=self._cleaned)
+        self._send(pod, status, terminated=self.cleaned)
 
     def _send(self, pod: Pod, status: dict[str, Any], *, terminated: bool) -> None:
         if pod.ended and not any(c.get("containerID") for c in status.get("containerStatuses") or []):
@@ -282,7 +283,7 @@ class PodWorker:
             # Stopped by an agent before this one: what the API holds says more than an empty node.
             status = pod_status(pod, observed, self._memory, Decision(ended=True), here) if observed.containers else {}
         await self._stopper.clean(pod)
-        self._cleaned = True
+        self.cleaned = True
         if not self._removed:
             self._send(pod, status, terminated=True)
 
