@@ -27,6 +27,17 @@ def write_json(path: Path, data: Any, *, durable: bool = False) -> None:
         sync_directory(path.parent)
 
 
+def write_new_json(path: Path, data: Any) -> None:
+    """For a record that did not exist: one sync after the rename brings content and name to the disk together. A
+    power cut before it leaves an unreadable record, which means that the call was never answered."""
+    scratch = path.with_name(f".{path.name}.tmp")
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+        json.dump(data, file, separators=(",", ":"))
+        file.flush()
+        os.rename(scratch, path)
+        os.fsync(file.fileno())
+
+
 def sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -246,7 +246,7 @@ async def update_container_resources(
         limits = container_plan.cgroup(container.cgroup, request.linux)
         await asyncio.to_thread(cgroups.create, daemon.hierarchies, limits)
         container.config.linux.resources.MergeFrom(request.linux)
-        await daemon.records.save_container_config(container)
+        await daemon.records.save_container_config(container, new=False)
     return cri.UpdateContainerResourcesResponse()
 
 

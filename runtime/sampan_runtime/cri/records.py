@@ -25,7 +25,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 
 from sampan_runtime.cri.errors import InvalidArgument, NotFound
 from sampan_runtime.shim.client import Shim
-from sampan_runtime.statefiles import read_json, write_json
+from sampan_runtime.statefiles import read_json, write_json, write_new_json
 
 _MIN_PREFIX = 4
 
@@ -144,12 +144,12 @@ class Records:
             "boot_id": sandbox.boot_id,
             "created_at": sandbox.created_at,
         }
-        await asyncio.to_thread(write_json, self.sandbox_dir(sandbox.id) / "config.json", record, durable=True)
+        await asyncio.to_thread(write_new_json, self.sandbox_dir(sandbox.id) / "config.json", record)
 
     def save_sandbox_state(self, sandbox: Sandbox) -> None:
         write_json(self.sandbox_dir(sandbox.id) / "state.json", {"state": sandbox.state})
 
-    async def save_container_config(self, container: Container) -> None:
+    async def save_container_config(self, container: Container, *, new: bool = True) -> None:
         record = {
             "id": container.id,
             "sandbox_id": container.sandbox_id,
@@ -167,7 +167,10 @@ class Records:
             "cwd": container.cwd,
         }
         path = self.container_dir(container.id) / "config.json"
-        await asyncio.to_thread(write_json, path, record, durable=True)
+        if new:
+            await asyncio.to_thread(write_new_json, path, record)
+        else:
+            await asyncio.to_thread(write_json, path, record, durable=True)
 
     def save_container_state(self, container: Container) -> None:
         names = ("state", "pid", "started_at", "finished_at", "exit_code", "reason", "message")
