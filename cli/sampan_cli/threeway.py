@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sampan_api.fields import Field, Model, fields
+from sampan_api.fields import Field, Kind, Model, fields
 
 Object = dict[str, Any]
 _NOTHING: Mapping[str, Field] = {}
@@ -21,7 +21,15 @@ def patch(last: Object, wanted: Object, live: Object, model: type[Model] | None)
     return _map(last, wanted, live, model, strategic=model is not None)
 
 
-def _map(last: Object, wanted: Object, live: Object, model: type[Model] | None, strategic: bool) -> Object:
+def _map(
+    last: Object,
+    wanted: Object,
+    live: Object,
+    model: type[Model] | None,
+    strategic: bool,
+    values: Field | None = None,
+) -> Object:
+    """`values`: what is known of every value, in a map with free keys."""
     known = fields(model) if model else _NOTHING
     result: Object = {}
     for key, value in wanted.items():
@@ -32,7 +40,7 @@ def _map(last: Object, wanted: Object, live: Object, model: type[Model] | None, 
         if key not in live:
             result[key] = value
             continue
-        field = known.get(key)
+        field = known.get(key, values)
         change = _value(last.get(key), value, live[key], field, strategic)
         if change is not _SAME:
             _put(result, key, change, field)
@@ -66,7 +74,8 @@ def _value(last: Any, wanted: Any, live: Any, field: Field | None, strategic: bo
     """What the patch says for this field, or _SAME."""
     if isinstance(wanted, dict) and isinstance(live, dict):
         message = field.message if field and field.container != "list" else None
-        change = _map(last if isinstance(last, dict) else {}, wanted, live, message, strategic)
+        values = field if field and field.container == "map" else None
+        change = _map(last if isinstance(last, dict) else {}, wanted, live, message, strategic, values)
         return change or _SAME
     if isinstance(wanted, list) and isinstance(live, list) and strategic and field and _merges(field):
         before = last if isinstance(last, list) else []
@@ -112,7 +121,7 @@ def _equal(wanted: Any, live: Any, field: Field | None) -> bool:
     if wanted == live and type(wanted) is type(live):
         return True
     if isinstance(wanted, str | int | float) and isinstance(live, str) and not isinstance(wanted, bool):
-        return field is not None and "Quantity" in field.go and _canonical(str(wanted)) == _canonical(live)
+        return field is not None and field.kind is Kind.QUANTITY and _canonical(str(wanted)) == _canonical(live)
     if isinstance(wanted, list) and isinstance(live, list) and len(wanted) == len(live):
         return all(_item_equal(w, now, field) for w, now in zip(wanted, live, strict=True))
     return isinstance(wanted, int | float) and isinstance(live, int | float) and wanted == live
