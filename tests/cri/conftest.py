@@ -1,5 +1,6 @@
 """A daemon of its own for the tests that need a kernel: own directories, cgroup root and network namespace."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -103,6 +104,10 @@ class Node:
         cgroups.remove(hierarchies, self.cgroup_root)
         subprocess.run(["ip", "netns", "delete", self.name], check=False)
         shutil.rmtree(self.run, ignore_errors=True)
+        # Shared with other tests that may run now: they go with the last of them.
+        for folder in (self.run.parent, *(f"{root}/sampan-test" for root in hierarchies.roots)):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
 
     def _has_cgroup(self, hierarchies) -> bool:
         return any(os.path.isdir(f"{root}{self.cgroup_root}") for root in hierarchies.roots)
