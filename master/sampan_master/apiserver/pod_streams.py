@@ -33,6 +33,12 @@ class PodStreams:
     def __init__(self, registry: Registry, streams: Callable[[], NodeStreams]) -> None:
         self._registry = registry
         self._streams = streams
+        self._open_streams: set[ByteStream] = set()
+
+    async def close(self) -> None:
+        """Ends everything that is being carried."""
+        for stream in list(self._open_streams):
+            await stream.close("the API server is stopping")
 
     def serves(self, subresource: str) -> bool:
         return subresource == "log" or subresource in _UPGRADES
@@ -69,6 +75,7 @@ class PodStreams:
             for task in (gone, sending):
                 task.cancel()
             await asyncio.gather(gone, sending, return_exceptions=True)
+            self._open_streams.discard(stream)
             await stream.close()
 
     async def _open(
@@ -78,7 +85,9 @@ class PodStreams:
         request = StreamRequest(
             kind, metadata["namespace"], metadata["name"], metadata["uid"], container, parameters, head
         )
-        return await self._streams().open(pod["spec"]["nodeName"], request)
+        stream = await self._streams().open(pod["spec"]["nodeName"], request)
+        self._open_streams.add(stream)
+        return stream
 
     async def _upgrade(self, request: ApiRequest, target: Target, kind: str) -> None:
         protocol: ApiProtocol = request.scope["extensions"][EXTENSION]
@@ -92,7 +101,10 @@ class PodStreams:
             _check_running(pod, container)
         parameters = _stream_parameters(request.query, kind)
         stream = await self._open(kind, pod, container, parameters, _head(request))
-        await relay(protocol.take_over(), stream)
+        try:
+            await relay(protocol.take_over(), stream)
+        finally:
+            self._open_streams.discard(stream)
 
 
 def _head(request: ApiRequest) -> bytes:

@@ -215,6 +215,7 @@ class ApiProtocol(HttpToolsProtocol):
         """Ends HTTP on this connection: whoever calls writes the response head and everything after it himself."""
         self.cycle.response_started = self.cycle.response_complete = True
         self.connections.discard(self)
+        self._stop_watching()
         self._raw = RawConnection(self._socket, self._rest)
         if self._lost:
             self._raw.feed_end()

@@ -249,7 +249,8 @@ class Registry:
         specific = [*object_meta.validate_update(new, old), *scope.validate(rt, new, old)]
         self._validate(rt, new, specific)
         if scope.defaults:
-            options.warnings += rt.warnings(new)
+            known = set(rt.warnings(old))
+            options.warnings += [said for said in rt.warnings(new) if said not in known]
         return new
 
     async def _remove_finished(self, key: str, revision: int) -> bool:

@@ -173,19 +173,18 @@ class ResourceType:
     def subresource(self, name: str) -> Subresource | None:
         return next((sub for sub in self.subresources if sub.name == name), None)
 
-    def read_field(self, obj: Object, path: str) -> str | None:
-        """The value a field selector compares; None when this kind cannot be selected by `path`."""
-        if path == "metadata.name":
-            return str(obj["metadata"].get("name", ""))
-        if path == "metadata.namespace" and self.namespaced:
-            return str(obj["metadata"].get("namespace", ""))
-        reader = self.field_selectors.get(path)
-        return None if reader is None else reader(obj)
+    def reader(self, path: str) -> Callable[[Object], str]:
+        """How a field selector reads `path`. Raises KeyError when this kind cannot be selected by it."""
+        return _EVERYWHERE.get(path) or self.field_selectors[path]
 
     def selects(self, path: str) -> bool:
-        return path in ("metadata.name", "metadata.namespace") or path in self.field_selectors
+        return path in _EVERYWHERE or path in self.field_selectors
 
 
+_EVERYWHERE: dict[str, Callable[[Object], str]] = {
+    "metadata.name": lambda obj: str(obj["metadata"].get("name", "")),
+    "metadata.namespace": lambda obj: str(obj["metadata"].get("namespace", "")),
+}
 STATUS_VERBS = ("get", "patch", "update")
 
 

@@ -58,9 +58,12 @@ def _test(rt: ResourceType, labels: LabelSelector, fields: FieldSelector) -> Mat
     if labels.empty and fields.empty:
         return None
 
+    conditions = [(rt.reader(one.field), one.value, one.operator == "=") for one in fields.requirements]
+    any_label = labels.empty
+
     def matches(obj: Object) -> bool:
-        if not labels.empty and not labels.matches(obj["metadata"].get("labels")):
+        if not any_label and not labels.matches(obj["metadata"].get("labels")):
             return False
-        return fields.empty or fields.matches(lambda path: rt.read_field(obj, path) or "")
+        return all((read(obj) == value) is equal for read, value, equal in conditions)
 
     return matches

@@ -69,6 +69,7 @@ class ApiServer:
         admission = Admission(storage.cache, toleration_seconds=config.default_toleration_seconds)
         self.registry = Registry(storage, clock, admission, event_ttl=config.event_ttl_seconds)
         self._watches = WatchStreams(self.registry)
+        self._pod_streams = PodStreams(self.registry, lambda: self._streams)
         self.addresses: list[tuple[str, int]] = []
         self._servers: list[asyncio.Server] = []
         self._state = ServerState()
@@ -107,8 +108,7 @@ class ApiServer:
     def _application(self) -> Asgi:
         discovery = Discovery(BUILT_IN, REVIEWS)
         documents = Documents(discovery, self._public_address, {"ping": _fine, "etcd": self._check_store})
-        streams = PodStreams(self.registry, lambda: self._streams)
-        endpoint = ResourceEndpoint(self.registry, BUILT_IN, streams, self._watches)
+        endpoint = ResourceEndpoint(self.registry, BUILT_IN, self._pod_streams, self._watches)
         openapi = OpenApi(BUILT_IN, self._clock)
         routes: dict[str, Asgi] = {}
         for path, function in (
@@ -148,6 +148,7 @@ class ApiServer:
         for server in self._servers:
             server.close()
         self._watches.close()
+        await self._pod_streams.close()
         for connection in list(self._state.connections):
             connection.shutdown()
         if self._state.tasks:
