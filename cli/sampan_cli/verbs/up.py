@@ -6,6 +6,9 @@ The settings of the master among its flags go to the master as they are (`--node
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -93,11 +96,12 @@ def _memory_bytes(text: str) -> int:
 
 def _next_commands(cluster: str, kubeconfig: str) -> str:
     flag = "" if cluster == "sampan" else f" --cluster {cluster}"
+    program = "sampan" if shutil.which("sampan") else os.path.relpath(sys.argv[0])
     return f"""
 Try next:
-  sampan{flag} get nodes,pods,rs -A -o wide
-  sampan{flag} scale rs hello --replicas=5
-  sampan{flag} logs -f -l app=hello -c c2
-  sampan{flag} status
+  {program}{flag} get nodes,pods,rs -A -o wide
+  {program}{flag} scale rs hello --replicas=5
+  {program}{flag} logs -f -l app=hello -c c2
+  {program}{flag} status
   export KUBECONFIG={kubeconfig}      # then any kubectl
-  sampan{flag} down"""
+  {program}{flag} down"""
