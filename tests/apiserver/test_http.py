@@ -95,6 +95,14 @@ async def test_dry_run_stores_nothing(api: Running) -> None:
     assert answer.json["metadata"]["uid"]
     assert "resourceVersion" not in answer.json["metadata"]
     assert (await api.client.list(CONFIGMAPS)).items == []
+    created = await api.client.create(CONFIGMAPS, config_map("a", x="1"))
+    merge = {"Content-Type": "application/merge-patch+json"}
+    answer = await api.http("PATCH", f"{MAPS}/a?dryRun=All", {"data": {"x": "2"}}, merge)
+    assert answer.json["data"] == {"x": "2"}
+    assert answer.json["metadata"]["resourceVersion"] == created["metadata"]["resourceVersion"]
+    assert await api.client.get(CONFIGMAPS, "a", "default") == created
+    await api.http("DELETE", f"{MAPS}/a", {"dryRun": ["All"]})
+    assert await api.client.get(CONFIGMAPS, "a", "default") == created
 
 
 async def test_two_requests_share_a_connection(http: Http) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sampan_api import patches, schema
 from sampan_api.client import DeleteOptions, PatchType
 from sampan_api.clock import Clock
@@ -35,13 +36,13 @@ _NAME_ATTEMPTS = 8
 
 
 class Draft:
-    """What a dry run would have stored: like an `Entry`, without a revision."""
+    """What a dry run would have stored: like an `Entry`, but under no revision of its own."""
 
     __slots__ = ("data", "obj")
 
     def __init__(self, obj: Object) -> None:
         self.obj = obj
-        self.data = encode(obj)
+        self.data = orjson.dumps(obj)
 
 
 Written = Entry | Draft
