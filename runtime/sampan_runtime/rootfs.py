@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sampan_runtime import syscalls
@@ -26,6 +26,7 @@ NOSUID, NODEV, NOEXEC = (
 RDONLY = syscalls.MOUNT_ATTR_RDONLY
 IN_ROOT = syscalls.RESOLVE_IN_ROOT | syscalls.RESOLVE_NO_MAGICLINKS
 OVERLAY_DATA_LIMIT = 4000
+SYMLINKS_FOLLOWED = 40
 PROPAGATION = {
     "private": syscalls.MS_PRIVATE,
     "rprivate": syscalls.MS_PRIVATE,
@@ -59,34 +60,46 @@ class Root:
         return syscalls.openat2(self.fd, path, flags, resolve)
 
     def directory(self, path: str, resolve: int = IN_ROOT) -> int:
-        """Open `path`, making what is missing of it."""
-        try:
-            return self.open(path, os.O_PATH | os.O_DIRECTORY, resolve)
-        except FileNotFoundError:
-            parent, _, name = path.rstrip("/").rpartition("/")
-            above = self.directory(parent or "/", resolve)
-            try:
-                os.mkdir(name, 0o755, dir_fd=above)
-            except FileExistsError:
-                # Somebody else's container on the same volume was faster, or a dangling symlink: open decides.
-                pass
-            finally:
-                os.close(above)
-            return self.open(path, os.O_PATH | os.O_DIRECTORY, resolve)
+        """Open `path`, making what is missing of it, also behind a symlink that leads nowhere yet."""
+        return self._make(path, os.O_PATH | os.O_DIRECTORY, resolve, _mkdir)
 
     def file(self, path: str) -> int:
-        try:
-            return self.open(path)
-        except FileNotFoundError:
-            parent, _, name = path.rstrip("/").rpartition("/")
-            above = self.directory(parent or "/")
+        return self._make(path, os.O_PATH, IN_ROOT, _create)
+
+    def _make(self, path: str, flags: int, resolve: int, make: Callable[[str, int], None]) -> int:
+        for _ in range(SYMLINKS_FOLLOWED):
             try:
-                os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644, dir_fd=above))
-            except FileExistsError:
-                pass
-            finally:
-                os.close(above)
-            return self.open(path)
+                return self.open(path, flags, resolve)
+            except FileNotFoundError:
+                parent, _, name = path.rstrip("/").rpartition("/")
+                above = self.directory(parent or "/", resolve)
+                try:
+                    make(name, above)
+                except FileExistsError:
+                    link = _readlink(name, above)
+                    if link:
+                        path = link if link.startswith("/") else f"{parent}/{link}"
+                finally:
+                    os.close(above)
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+
+
+def _mkdir(name: str, directory: int) -> None:
+    os.mkdir(name, 0o755, dir_fd=directory)
+
+
+def _create(name: str, directory: int) -> None:
+    os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644, dir_fd=directory))
+
+
+def _readlink(name: str, directory: int) -> str:
+    """ "" when it is no symlink."""
+    try:
+        return os.readlink(name, dir_fd=directory)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT):
+            return ""
+        raise
 
 
 def _attach(tree: int, target: int) -> None:
@@ -143,15 +156,27 @@ class Overlay:
 
     def _mount(self, root: Root) -> None:
         data = overlay_options(self.lower, self.upper, self.work)
-        if len(data) > OVERLAY_DATA_LIMIT:
-            # One page is all that mount(2) takes, so the paths are made relative to where the layers lie.
-            base = os.path.commonpath([*self.lower, self.upper or self.lower[0]])
-            os.chdir(base)
-            data = overlay_options(
-                [path[len(base) + 1 :] for path in self.lower],
-                self.upper and self.upper[len(base) + 1 :],
-                self.work and self.work[len(base) + 1 :],
-            )
+        if len(data) <= OVERLAY_DATA_LIMIT:
+            syscalls.mount("overlay", root.path, "overlay", 0, data)
+            return
+        # One page is all that mount(2) takes. Layers one by one are known from Linux 6.8 on.
+        options = [("lowerdir+", path) for path in self.lower]
+        if self.upper:
+            options += [("upperdir", self.upper), ("workdir", self.work)]
+        try:
+            tree = syscalls.fsmount("overlay", options, 0)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self._mount_relative(root)
+        else:
+            _attach(tree, os.open(root.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+
+    def _mount_relative(self, root: Root) -> None:
+        base = os.path.commonpath([*self.lower, self.upper or self.lower[0]])
+        os.chdir(base)
+        start = len(base) + 1
+        data = overlay_options([path[start:] for path in self.lower], self.upper[start:], self.work[start:])
         syscalls.mount("overlay", root.path, "overlay", 0, data)
 
 

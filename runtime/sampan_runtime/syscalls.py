@@ -10,7 +10,7 @@ import os
 import platform
 import signal
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 CLONE_NEWTIME = 0x00000080
@@ -183,13 +183,13 @@ def mount_setattr(tree: int, *, set: int = 0, clear: int = 0, propagation: int =
         oserror("mount_setattr")
 
 
-def fsmount(fstype: str, options: dict[str, str], attributes: int) -> int:
+def fsmount(fstype: str, options: Iterable[tuple[str, str]], attributes: int) -> int:
     """A new, detached mount of a new instance of the file system."""
     context: int = _syscall(_long(_FSOPEN), fstype.encode(), _long(FSOPEN_CLOEXEC))
     if context < 0:
         oserror("fsopen", fstype)
     try:
-        for key, value in options.items():
+        for key, value in options:
             _fsconfig(context, FSCONFIG_SET_STRING, key, value)
         _fsconfig(context, FSCONFIG_CMD_CREATE, None, None)
         fd: int = _syscall(_long(_FSMOUNT), _long(context), _long(FSMOUNT_CLOEXEC), _long(attributes))

@@ -81,7 +81,7 @@ class Pod:
         shm = -1
         if not self.spec.host_ipc:
             attributes = syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NODEV | syscalls.MOUNT_ATTR_NOEXEC
-            shm = syscalls.fsmount("tmpfs", {"mode": "1777", "size": "65536k"}, attributes)
+            shm = syscalls.fsmount("tmpfs", (("mode", "1777"), ("size", "65536k")), attributes)
         self.around = forks.Surroundings(hierarchies, own, shm, null)
         cgroups.create(hierarchies, self.spec.cgroup)
         if self.spec.share_pid:
