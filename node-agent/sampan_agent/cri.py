@@ -32,6 +32,7 @@ _OPTIONS = [
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
     ("grpc.enable_http_proxy", 0),
 ]
+_STARTS = (cri.CONTAINER_CREATED_EVENT, cri.CONTAINER_STARTED_EVENT)
 _STATES = {
     cri.CONTAINER_CREATED: State.CREATED,
     cri.CONTAINER_RUNNING: State.RUNNING,
@@ -132,10 +133,11 @@ class Cri:
             raise CriError(e.message, e.code) from e
 
     async def events(self) -> AsyncIterator[str]:
-        """Uids of pods something happened to, until the stream ends. Raises CriError."""
+        """Uids of pods in which something ended, until the stream does; starts are our own doing. Raises CriError."""
         try:
             async for event in self._runtime.GetContainerEvents(cri.GetEventsRequest(), wait_for_ready=True):
-                yield event.pod_sandbox_status.metadata.uid
+                if event.container_event_type not in _STARTS:
+                    yield event.pod_sandbox_status.metadata.uid
         except grpc.aio.AioRpcError as e:
             raise _translated(e) from e
 
@@ -174,6 +176,20 @@ class Cri:
         found.sort(key=lambda c: (c.attempt, c.created_at), reverse=True)
         return Observed(tuple(sandboxes), tuple(found))
 
+    async def new_sandbox(self, sandbox_id: str) -> ObservedSandbox:
+        """One sandbox just made, at the price of one call."""
+        request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id)
+        status = (await _call(self._runtime.PodSandboxStatus, request)).status
+        ips = self._ips[sandbox_id] = _ips(status.network)
+        ready = status.state == cri.SANDBOX_READY
+        return ObservedSandbox(sandbox_id, status.metadata.attempt, ready, status.created_at / 1e9, ips)
+
+    async def new_container(self, container_id: str, sandbox_id: str) -> ObservedContainer:
+        """One container just started, at the price of one call."""
+        request = cri.ContainerStatusRequest(container_id=container_id)
+        status = (await _call(self._runtime.ContainerStatus, request)).status
+        return _container(cri.Container(id=container_id, pod_sandbox_id=sandbox_id), status)
+
     async def _sandbox(self, item: Any, *, newest: bool) -> ObservedSandbox:
         ips = self._ips.get(item.id, ())
         if newest and not ips:
@@ -182,7 +198,7 @@ class Cri:
                 network = (await _call(self._runtime.PodSandboxStatus, request)).status.network
             except CriNotFound:
                 network = cri.PodSandboxNetworkStatus()
-            ips = tuple(ip for ip in (network.ip, *(a.ip for a in network.additional_ips)) if ip)
+            ips = _ips(network)
             if ips:
                 self._ips[item.id] = ips
         ready = item.state == cri.SANDBOX_READY
@@ -200,6 +216,10 @@ class Cri:
         if container.state is State.EXITED:
             self._finished[item.id] = container
         return container
+
+
+def _ips(network: Any) -> tuple[str, ...]:
+    return tuple(ip for ip in (network.ip, *(a.ip for a in network.additional_ips)) if ip)
 
 
 def _container(item: Any, status: Any) -> ObservedContainer:

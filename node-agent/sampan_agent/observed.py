@@ -72,5 +72,13 @@ class Observed:
         of_name = [c for c in self.containers if c.name == name]
         return next((c for c in of_name[1:] if c.finished), None)
 
+    def with_sandbox(self, sandbox: ObservedSandbox) -> Observed:
+        """What is seen after this newest sandbox was made."""
+        return Observed((sandbox, *self.sandboxes), self.containers)
+
+    def with_container(self, container: ObservedContainer) -> Observed:
+        """What is seen after this newest container was started."""
+        return Observed(self.sandboxes, (container, *(c for c in self.containers if c.id != container.id)))
+
     def running(self) -> list[ObservedContainer]:
         return [c for c in self.containers if c.alive]

@@ -41,14 +41,14 @@ class Starter:
         self.may_give_way = False
         """True while what is under way can be abandoned: an image pull, a hook, not a call that makes things."""
 
-    async def create_sandbox(self, pod: Pod, attempt: int) -> None:
-        """Raises AgentError, OSError."""
+    async def create_sandbox(self, pod: Pod, attempt: int) -> str:
+        """The new sandbox's id. Raises AgentError, OSError."""
         self.may_give_way = False
         directory = self._node.settings.pods_dir / pod.uid
         self._volumes = await volumes.prepare(pod, directory, self._sources(pod))
         self._make_cgroup(pod)
         log_directory(self._node.settings.logs_dir, pod).mkdir(parents=True, exist_ok=True)
-        await self._node.cri.run_sandbox(self._sandbox_config(pod, attempt))
+        return await self._node.cri.run_sandbox(self._sandbox_config(pod, attempt))
 
     def _sources(self, pod: Pod) -> Sources:
         return Sources(pod, self._node.read, self._node.facts)
@@ -76,13 +76,14 @@ class Starter:
             seccomp_default=settings.seccomp_default,
         )
 
-    async def start_container(self, pod: Pod, action: StartContainer, sandbox: ObservedSandbox) -> None:
-        """Failures are remembered with their waiting reason and a time to try again."""
+    async def start_container(self, pod: Pod, action: StartContainer, sandbox: ObservedSandbox) -> str:
+        """The new container's id, or "": failures are remembered with their waiting reason and a time to try again."""
         container = pod.container(action.name)
         assert container is not None
         try:
-            await self._start(pod, container, action, sandbox)
+            container_id = await self._start(pod, container, action, sandbox)
             self._memory.failures.pop(container.name, None)
+            return container_id
         except RuntimeDown:
             raise
         except ImageError as e:
@@ -98,8 +99,9 @@ class Starter:
             self._failed(container, reason, str(e))
         finally:
             self.may_give_way = False
+        return ""
 
-    async def _start(self, pod: Pod, container: Container, action: StartContainer, sandbox: ObservedSandbox) -> None:
+    async def _start(self, pod: Pod, container: Container, action: StartContainer, sandbox: ObservedSandbox) -> str:
         node, directory = self._node, self._node.settings.pods_dir / pod.uid
         config_of_sandbox = self._sandbox_config(pod, sandbox.attempt)
 
@@ -130,6 +132,7 @@ class Starter:
         container_id = await node.cri.create_container(sandbox.id, config, config_of_sandbox)
         emit("Normal", "Created", "Container created")
         await self._run(pod, container, action, container_id, emit)
+        return container_id
 
     async def _run(self, pod: Pod, container: Container, action: StartContainer, container_id: str, emit: Any) -> None:
         now = self._node.clock.now()

@@ -54,16 +54,15 @@ class Stopper:
         seconds = float(DEFAULT_GRACE_SECONDS if grace is None else grace)
         await self._stop_one(pod, container, action.id, seconds)
 
-    async def stop_pod(self, pod: Pod, grace: float) -> None:
+    async def stop_pod(self, pod: Pod, observed: Observed, grace: float) -> None:
         """Returns when no process of the pod is left. Raises CriError."""
         self._deadline = self._node.clock.now() + grace
         try:
-            await self._stop_in_order(pod)
+            await self._stop_in_order(pod, observed)
         finally:
             self._deadline = float("inf")
 
-    async def _stop_in_order(self, pod: Pod) -> None:
-        observed = await self._node.cri.observe(pod.uid)
+    async def _stop_in_order(self, pod: Pod, observed: Observed) -> None:
         sidecars = [c.name for c in pod.init_containers if c.role is Role.SIDECAR]
         first = [c for c in observed.running() if c.name not in sidecars]
         await self._stop_all(pod, first)
@@ -95,10 +94,9 @@ class Stopper:
         finally:
             self._stopping.discard(container_id)
 
-    async def clean(self, pod: Pod) -> None:
+    async def clean(self, pod: Pod, observed: Observed) -> None:
         """Takes away everything the pod left on the node. Raises AgentError, OSError."""
         settings = self._node.settings
-        observed: Observed = await self._node.cri.observe(pod.uid)
         for container in observed.containers:
             await self._node.cri.remove_container(container.id)
         for sandbox in observed.sandboxes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -86,6 +86,8 @@ class PodWorker:
         self._refresh_at = node.clock.now() + node.settings.volume_refresh_seconds
         self.cleaned = False
         """Nothing of the pod is left on this node."""
+        self._fresh: Observed | None = None
+        """What is known to be there after our own actions; None: the runtime must be asked."""
         self._announced: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -122,13 +124,17 @@ class PodWorker:
 
     async def _run(self) -> None:
         while True:
-            self._wake.clear()
+            if self._wake.is_set():
+                self._fresh = None
+                self._wake.clear()
             try:
                 wake_at = await self._step()
             except RuntimeDown as e:
+                self._fresh = None
                 _log.debug("pod %s: runtime: %s", self.pod.full_name, e)
                 wake_at = self._node.clock.now() + _RETRY_SECONDS
             except (AgentError, OSError) as e:
+                self._fresh = None
                 _log.warning("pod %s: %s", self.pod.full_name, e)
                 self._node.reporter.event(self.pod, "Warning", "FailedSync", f"error syncing pod: {e}")
                 wake_at = self._node.clock.now() + _RETRY_SECONDS
@@ -157,7 +163,9 @@ class PodWorker:
     async def _step(self) -> float | None:
         """One look; returns when to look again (None: when woken)."""
         pod, now = self.pod, self._node.clock.now()
-        observed = await self._node.cri.observe(pod.uid)
+        if self.cleaned:
+            return None
+        observed, self._fresh = self._fresh or await self._node.cri.observe(pod.uid), None
         decision = self._decide(pod, observed, now)
         self._probes.follow(pod, observed, ended=decision.ended)
         if decision.deadline_exceeded and any(isinstance(a, StopPod) for a in decision.actions):
@@ -165,12 +173,15 @@ class PodWorker:
             self._node.reporter.event(pod, "Normal", "DeadlineExceeded", message)
         self._report(pod, observed, decision, now)
         self._announce_crashes(pod, observed, decision)
+        known, sure = observed, bool(decision.actions)
         for action in decision.actions:
             if self._urgent.is_set() and not isinstance(action, StopPod):
                 break
-            await self._execute(action, pod, observed)
+            after = await self._execute(action, pod, known)
+            known, sure = after or known, sure and after is not None
             if pod is not self.pod:
                 break
+        self._fresh = known if sure else None
         if decision.actions and not self.cleaned:
             return now
         return await self._refresh(pod, decision)
@@ -221,29 +232,37 @@ class PodWorker:
         decision.wake(self._refresh_at)
         return decision.wake_at
 
-    async def _execute(self, action: Action, pod: Pod, observed: Observed) -> None:
+    async def _execute(self, action: Action, pod: Pod, observed: Observed) -> Observed | None:
+        """What is there now, if that follows from the action; None: ask the runtime."""
+        cri = self._node.cri
         match action:
             case CreateSandbox():
-                await self._create_sandbox(action, pod)
+                if sandbox_id := await self._create_sandbox(action, pod):
+                    return observed.with_sandbox(await cri.new_sandbox(sandbox_id))
             case StartContainer():
                 assert observed.sandbox is not None
-                await self._interruptible(self._starter.start_container(pod, action, observed.sandbox))
+                started = await self._interruptible(self._starter.start_container(pod, action, observed.sandbox))
+                if started:
+                    return observed.with_container(await cri.new_container(started, observed.sandbox.id))
             case KillContainer():
                 await self._stopper.kill_container(pod, action)
             case RemoveContainer():
-                await self._node.cri.remove_container(action.id)
+                await cri.remove_container(action.id)
             case RemoveSandbox():
-                await self._node.cri.remove_sandbox(action.id)
+                await cri.remove_sandbox(action.id)
             case StopPod():
-                await self._stop_pod(action, pod)
+                await self._stop_pod(action, pod, observed)
+        return None
 
-    async def _create_sandbox(self, action: CreateSandbox, pod: Pod) -> None:
+    async def _create_sandbox(self, action: CreateSandbox, pod: Pod) -> str:
+        """Its id, or "" when it could not be made."""
         if action.attempt:
             message = "Pod sandbox changed, it will be killed and re-created."
             self._node.reporter.event(pod, "Normal", "SandboxChanged", message)
         try:
-            await self._interruptible(self._starter.create_sandbox(pod, action.attempt))
+            made = await self._interruptible(self._starter.create_sandbox(pod, action.attempt))
             self._memory.sandbox_failure = None
+            return made
         except RuntimeDown:
             raise
         except (CriError, AgentError, OSError) as e:
@@ -254,27 +273,27 @@ class PodWorker:
             reason = "FailedMount" if isinstance(e, VolumeError) else "FailedCreatePodSandBox"
             prefix = "" if reason == "FailedMount" else "Failed to create pod sandbox: "
             self._node.reporter.event(pod, "Warning", reason, f"{prefix}{e}")
+        return ""
 
-    async def _interruptible(self, work: Any) -> None:
-        """Gives up waiting (not the runtime's own work) when the pod is to be stopped."""
+    async def _interruptible(self, work: Coroutine[Any, Any, str]) -> str:
+        """Its result; "" when it was given up because the pod is to be stopped."""
         task = asyncio.ensure_future(work)
         urgent = asyncio.ensure_future(self._urgent.wait())
         try:
             await asyncio.wait((task, urgent), return_when=asyncio.FIRST_COMPLETED)
             if not task.done() and not self._starter.may_give_way:
                 await asyncio.wait((task,))
-            if task.done():
-                task.result()
+            return task.result() if task.done() else ""
         finally:
             urgent.cancel()
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    async def _stop_pod(self, action: StopPod, pod: Pod) -> None:
+    async def _stop_pod(self, action: StopPod, pod: Pod, observed: Observed) -> None:
         await self._probes.stop()
         grace = 1.0 if self._removed else pod.grace_left(self._node.clock.now())
-        await self._stopper.stop_pod(pod, grace)
+        await self._stopper.stop_pod(pod, observed, grace)
         if not action.remove:
             return
         observed = await self._node.cri.observe(pod.uid)
@@ -282,7 +301,7 @@ class PodWorker:
             here = Surroundings(self._node.facts.ip, self._node.runtime_name, self._node.clock.now())
             # Stopped by an agent before this one: what the API holds says more than an empty node.
             status = pod_status(pod, observed, self._memory, Decision(ended=True), here) if observed.containers else {}
-        await self._stopper.clean(pod)
+        await self._stopper.clean(pod, observed)
         self.cleaned = True
         if not self._removed:
             self._send(pod, status, terminated=True)
