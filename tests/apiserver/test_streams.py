@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from api_harness import Running, pod
 from sampan_api.client import PODS, Client
-from sampan_api.errors import ServiceUnavailable
+from sampan_api.errors import InternalError, ServiceUnavailable
 from sampan_master.apiserver.streams import StreamRequest
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
@@ -17,13 +17,16 @@ class FakeStream:
     """One side is the master's `ByteStream`; the other is the test's: `to_client`, `from_client`."""
 
     def __init__(self) -> None:
-        self.to_client: asyncio.Queue[bytes] = asyncio.Queue()
+        self.to_client: asyncio.Queue[bytes | Exception] = asyncio.Queue()
         self.from_client = b""
         self.client_ended = asyncio.Event()
         self.closed = asyncio.Event()
 
     async def recv(self) -> bytes:
-        return await self.to_client.get()
+        data = await self.to_client.get()
+        if isinstance(data, Exception):
+            raise data
+        return data
 
     async def send(self, data: bytes) -> None:
         self.from_client += data
@@ -79,6 +82,20 @@ async def test_following_a_log_ends_at_the_node_when_the_client_goes(api: Runnin
         node.stream.to_client.put_nowait(b"line\n")
         assert await stream.chunk() == b"line\n"
     await asyncio.wait_for(node.stream.closed.wait(), 5)
+
+
+async def test_a_nodes_first_word_may_be_an_error(api: Running, node: FakeNode) -> None:
+    node.stream.to_client.put_nowait(InternalError("no such log"))
+    answer = await api.http("GET", LOG)
+    assert (answer.code, answer.json["message"]) == (500, "no such log")
+
+
+async def test_a_log_that_breaks_does_not_end_as_if_it_were_whole(api: Running, node: FakeNode) -> None:
+    async with api.http.stream(f"{LOG}?follow=true") as stream:
+        node.stream.to_client.put_nowait(b"line\n")
+        assert await stream.chunk() == b"line\n"
+        node.stream.to_client.put_nowait(InternalError("the node went away"))
+        assert await asyncio.wait_for(stream.reader.read(), 5) == b""
 
 
 async def test_a_pod_without_node_has_an_empty_log(api: Running) -> None:

@@ -8,11 +8,12 @@ first, is relayed as it is on the connection that HTTP has let go of.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from sampan_api.clock import parse_time
-from sampan_api.errors import BadRequest, InternalError
+from sampan_api.errors import ApiError, BadRequest, InternalError
 from sampan_api.meta import Object
 
 from sampan_master.apiserver import auth
@@ -24,8 +25,11 @@ from sampan_master.apiserver.routing import Target
 from sampan_master.apiserver.streams import ByteStream, NodeStreams, StreamRequest
 from sampan_master.apiserver.validation.fields import FieldError, forbidden, go_quote, invalid, invalid_object
 
+log = logging.getLogger(__name__)
 _UPGRADES = ("exec", "attach", "portforward")
 _SECRET_HEADERS = frozenset({b"authorization", b"cookie"})
+_FIRST_WORD_SECONDS = 0.5
+"""How long the answer of a log waits for the node's first word, which may be an error that deserves a Status."""
 _CHANNELS = ("stdin", "stdout", "stderr", "tty")
 
 
@@ -66,15 +70,20 @@ class PodStreams:
         stream = await self._open("logs", pod, container, parameters, b"")
         await request.body()
         gone = asyncio.ensure_future(request.disconnected())
-        sending = asyncio.ensure_future(request.stream(_received(stream), content_type="text/plain"))
+        beginning = asyncio.ensure_future(stream.recv())
+        sending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
+            await asyncio.wait([gone, beginning], timeout=_FIRST_WORD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if beginning.done():
+                beginning.result()
+            sending = asyncio.ensure_future(_send_log(request, stream, beginning))
             await asyncio.wait([gone, sending], return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
                 await sending
         finally:
-            for task in (gone, sending):
+            for task in (gone, beginning, sending):
                 task.cancel()
-            await asyncio.gather(gone, sending, return_exceptions=True)
+            await asyncio.gather(gone, beginning, sending, return_exceptions=True)
             self._open_streams.discard(stream)
             await stream.close()
 
@@ -144,10 +153,22 @@ async def relay(connection: RawConnection, stream: ByteStream) -> None:
         connection.close()
 
 
-async def _received(stream: ByteStream) -> AsyncIterator[bytes]:
-    yield b""
-    while data := await stream.recv():
+async def _send_log(request: ApiRequest, stream: ByteStream, beginning: asyncio.Future[bytes]) -> None:
+    """The answer has begun, so an error can only be told by breaking it off."""
+    try:
+        await request.stream(_received(stream, beginning), content_type="text/plain")
+    except ApiError as error:
+        log.info("the log of %s broke off: %s", request.path, error.message)
+        request.abort()
+
+
+async def _received(stream: ByteStream, beginning: asyncio.Future[bytes]) -> AsyncIterator[bytes]:
+    if not beginning.done():
+        yield b""
+    data = await beginning
+    while data:
         yield data
+        data = await stream.recv()
 
 
 def _container(pod: Object, asked: str) -> str:

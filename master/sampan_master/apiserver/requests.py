@@ -16,6 +16,7 @@ from sampan_api.errors import ApiError, RequestEntityTooLarge
 from sampan_master.apiserver.accept import Accepted, negotiate
 from sampan_master.apiserver.decoding import JSON, YAML
 from sampan_master.apiserver.options import first, flag
+from sampan_master.apiserver.protocol import EXTENSION
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -74,6 +75,10 @@ class ApiRequest:
         """Returns when the client has gone. Only after the body was read."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+    def abort(self) -> None:
+        """Breaks the connection off, so that the client does not take half an answer for a whole one."""
+        self.scope["extensions"][EXTENSION].transport.abort()
 
     async def answer(
         self,
