@@ -178,7 +178,8 @@ def test_a_container_is_refused(prisoner: Cluster, command: str, complaint: str)
 
 def test_a_disk_of_the_host_cannot_be_read(prisoner: Cluster) -> None:
     """Making the node is one of Docker's capabilities; opening it is for the device cgroup to refuse."""
-    major, minor = next(Path("/sys/block").glob("*/dev")).read_text().strip().split(":")
+    disks = [d for d in Path("/sys/block").iterdir() if int((d / "size").read_text()) > 0]
+    major, minor = (disks[0] / "dev").read_text().strip().split(":")
     command = f"mknod /tmp/disk b {major} {minor} && head -c 1 /tmp/disk"
     done = prisoner.exec("prisoner", "sh", "-c", command, check=False)
     assert done.returncode != 0
