@@ -509,7 +509,7 @@ async def test_a_stopped_pod_leaves_nothing(node: Node):
     pid = await node.start(shim, "c", "sleep", "100")
     await shim.stop()
     assert not Path(f"/proc/{pid}").exists()
-    assert not Path(f"/proc/{shim.pid}").exists()
+    await until(lambda: not Path(f"/proc/{shim.pid}").exists())
     assert not list(Path("/sys/fs/cgroup").glob(f"*{node.cgroup}/pod"))
     assert not (node.base / "pod" / "shim.sock").exists()
     assert Path("/proc/self/mountinfo").read_text() == mounts
