@@ -9,7 +9,6 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from sampan_api.clock import parse_time
 from sampan_api.meta import Object
 
 DEFAULT_GRACE_SECONDS = 30
@@ -124,9 +123,13 @@ class Pod:
         """The API already holds a final phase: it never runs again."""
         return self.status.get("phase") in ("Succeeded", "Failed")
 
-    def grace_left(self, now: float) -> float:
-        """Seconds the pod may still take to stop: to its deletion time when it is being deleted, else its own."""
-        if self.deleting:
-            return max(0.0, parse_time(self.metadata["deletionTimestamp"]) - now)
-        grace = self.spec.get("terminationGracePeriodSeconds")
-        return float(DEFAULT_GRACE_SECONDS if grace is None else grace)
+    @property
+    def grace_seconds(self) -> float:
+        """How long stopping may take: what the deletion allows, else the pod's own; at least a second.
+
+        Not the time left to the deletionTimestamp: the master's clock is not this node's, and it is cut to seconds.
+        """
+        grace = self.metadata.get("deletionGracePeriodSeconds")
+        if grace is None:
+            grace = self.spec.get("terminationGracePeriodSeconds")
+        return max(1.0, float(DEFAULT_GRACE_SECONDS if grace is None else grace))

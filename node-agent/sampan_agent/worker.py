@@ -112,7 +112,7 @@ class PodWorker:
         self.pod = pod
         if pod.deleting:
             self._urgent.set()
-            self._stopper.hurry(pod.grace_left(self._node.clock.now()))
+            self._stopper.hurry(pod.grace_seconds)
         self.wake()
 
     def remove(self) -> None:
@@ -292,7 +292,7 @@ class PodWorker:
 
     async def _stop_pod(self, action: StopPod, pod: Pod, observed: Observed) -> None:
         await self._probes.stop()
-        grace = 1.0 if self._removed else pod.grace_left(self._node.clock.now())
+        grace = 1.0 if self._removed else pod.grace_seconds
         await self._stopper.stop_pod(pod, observed, grace)
         if not action.remove:
             return
