@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import time
 
 from agent_pods import pod, until
@@ -177,12 +176,11 @@ async def test_runtime_that_is_away_changes_nothing(world):
     reported = len(world.recorder.statuses)
     await world.runtime.stop()
     worker.wake()
-    await asyncio.sleep(0.1)
     await world.runtime.start()
-    worker.wake()
-    await asyncio.sleep(0.1)
-    assert len(world.recorder.statuses) == reported
-    assert world.runtime.running("c1")
+    world.exit("c1", 5)
+    await until(lambda: container(world).get("restartCount") == 1)
+    assert [c for c in world.runtime.calls if c.startswith("RunPodSandbox")] == ["RunPodSandbox p1"]
+    assert all("waiting" not in s["containerStatuses"][0]["state"] for s, _ in world.recorder.statuses[reported:])
 
 
 async def test_post_start_and_pre_stop_hooks_run(world):
