@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from cluster import KUBECTL, Cluster, eventually
+from lab import KUBECTL, Cluster, eventually
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import SAMPAN, Cluster, eventually, run
+from lab import SAMPAN, Cluster, eventually, run
 
 pytestmark = pytest.mark.e2e
 

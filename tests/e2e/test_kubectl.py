@@ -10,7 +10,7 @@ import ssl
 import time
 
 import pytest
-from cluster import ROOT, Cluster, eventually, is_ready
+from lab import ROOT, Cluster, eventually, is_ready
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import Cluster, eventually, is_ready, run
+from lab import Cluster, eventually, is_ready, run
 
 pytestmark = pytest.mark.e2e
 
@@ -80,7 +80,7 @@ def test_a_segment_made_by_one_container_is_seen_by_the_other(clean: Cluster) ->
 
 
 def _host_pid(cluster: Cluster, name: str, container: str) -> int:
-    from cluster import container_processes
+    from lab import container_processes
 
     found = cluster.get("pod", name)
     status = next(s for s in found["status"]["containerStatuses"] if s["name"] == container)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from cluster import SAMPAN, Cluster, container_processes, eventually, run, start_time
+from lab import SAMPAN, Cluster, container_processes, eventually, run, start_time
 
 pytestmark = pytest.mark.e2e
 
