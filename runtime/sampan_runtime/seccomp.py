@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import errno
 import json
-import platform
+import os
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 ALLOW = 0x7FFF0000
@@ -69,7 +68,7 @@ class Policy:
     """The highest system call number that the author of the policy knew."""
 
 
-def compile_policy(policy: Policy, machine: str = platform.machine()) -> bytes:
+def compile_policy(policy: Policy, machine: str = os.uname().machine) -> bytes:
     program: list[Instruction] = [
         (LD_W_ABS, OFFSET_ARCH, 0, 0),
         (JEQ, ARCHITECTURES[machine], 1, 0),
@@ -145,18 +144,19 @@ def _compare(compare: Compare) -> list[Instruction]:
             return [*below, load_low, (test, low, "fail", 0)]
 
 
-def system_calls(machine: str = platform.machine()) -> dict[str, tuple[int, str]]:
+def system_calls(machine: str = os.uname().machine) -> dict[str, tuple[int, str]]:
     """name -> (number, who may use it under the default profile)."""
     column = {"x86_64": 1, "aarch64": 2}[machine]
     table = {}
-    for line in (Path(__file__).parent / "seccomp_syscalls.txt").read_text().splitlines():
-        fields = line.split()
-        if not line.startswith("#") and fields[column] != "-":
-            table[fields[0]] = (int(fields[column]), fields[3])
+    with open(os.path.join(os.path.dirname(__file__), "seccomp_syscalls.txt")) as file:
+        for line in file:
+            fields = line.split()
+            if not line.startswith("#") and fields[column] != "-":
+                table[fields[0]] = (int(fields[column]), fields[3])
     return table
 
 
-def default_policy(capabilities: Iterable[str], machine: str = platform.machine()) -> Policy:
+def default_policy(capabilities: Iterable[str], machine: str = os.uname().machine) -> Policy:
     held = frozenset(capabilities)
     table = system_calls(machine)
     rules = {number: clauses for number, who in table.values() if (clauses := _clauses(who, held))}
@@ -191,7 +191,7 @@ def _clauses(who: str, held: frozenset[str]) -> tuple[Clause, ...]:
             return (Clause(ALLOW),) if held.intersection(capabilities.split(",")) else ()
 
 
-def oci_policy(profile: Mapping[str, Any], capabilities: Iterable[str], machine: str = platform.machine()) -> Policy:
+def oci_policy(profile: Mapping[str, Any], capabilities: Iterable[str], machine: str = os.uname().machine) -> Policy:
     """A seccomp profile in OCI's JSON, or in Docker's with its includes and excludes. Raises ValueError."""
     held = frozenset(capabilities)
     table = system_calls(machine)
@@ -255,4 +255,5 @@ def compile_profile(name: str, capabilities: Iterable[str]) -> bytes:
         return b""
     if name == "default":
         return compile_policy(default_policy(capabilities))
-    return compile_policy(oci_policy(json.loads(Path(name).read_bytes()), capabilities))
+    with open(name, "rb") as file:
+        return compile_policy(oci_policy(json.load(file), capabilities))

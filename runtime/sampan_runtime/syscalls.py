@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import signal
 import struct
 from collections.abc import Iterable, Sequence
@@ -74,9 +73,11 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 CAPABILITY_VERSION_3 = 0x20080522
 SECCOMP_SET_MODE_FILTER = 1
 CLOSE_RANGE_CLOEXEC = 0x4
+BPF_PROG_LOAD, BPF_PROG_ATTACH = 5, 8
+BPF_PROG_TYPE_CGROUP_DEVICE, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI = 15, 6, 2
 
-_MACHINE_CALLS = {"x86_64": (155, 317, 126), "aarch64": (41, 277, 91)}
-_PIVOT_ROOT, _SECCOMP, _CAPSET = _MACHINE_CALLS[platform.machine()]
+_MACHINE_CALLS = {"x86_64": (155, 317, 126, 321), "aarch64": (41, 277, 91, 280)}
+_PIVOT_ROOT, _SECCOMP, _CAPSET, _BPF = _MACHINE_CALLS[os.uname().machine]
 # Numbers from 424 on are the same on every architecture.
 _OPEN_TREE, _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT = 428, 429, 430, 431, 432
 _CLONE3, _CLOSE_RANGE, _OPENAT2, _MOUNT_SETATTR = 435, 436, 437, 442
@@ -204,6 +205,24 @@ def _fsconfig(context: int, command: int, key: str | None, value: str | None) ->
     arguments = [None if text is None else text.encode() for text in (key, value)]
     if _syscall(_long(_FSCONFIG), _long(context), _long(command), *arguments, _long(0)) < 0:
         oserror("fsconfig", key or "create")
+
+
+def bpf_load_cgroup_device(program: bytes) -> int:
+    """`program` is an array of struct bpf_insn."""
+    instructions = ctypes.create_string_buffer(program, len(program))
+    licence = ctypes.create_string_buffer(b"Apache-2.0")
+    pointers = (ctypes.addressof(instructions), ctypes.addressof(licence))
+    attributes = struct.pack("IIQQIIQII", BPF_PROG_TYPE_CGROUP_DEVICE, len(program) // 8, *pointers, 0, 0, 0, 0, 0)
+    fd: int = _syscall(_long(_BPF), _long(BPF_PROG_LOAD), attributes, _long(len(attributes)))
+    if fd < 0:
+        oserror("bpf")
+    return fd
+
+
+def bpf_attach_cgroup_device(program: int, cgroup: int) -> None:
+    attributes = struct.pack("IIII", cgroup, program, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI)
+    if _syscall(_long(_BPF), _long(BPF_PROG_ATTACH), attributes, _long(len(attributes))) < 0:
+        oserror("bpf")
 
 
 def sethostname(name: str) -> None:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from sampan_runtime import cgroups
-from sampan_runtime.cgroups import Delegate, Hierarchies, InheritCpuset, MakeDirectory, Write
+from sampan_runtime.cgroups import Delegate, Hierarchies, InheritCpuset, MakeDirectory, Write, devices
 from sampan_runtime.spec import Cgroup
 
 MOUNTINFO_HYBRID = """\
@@ -98,3 +99,49 @@ def test_a_real_cgroup_limits_kills_and_goes():
     finally:
         assert cgroups.remove(hierarchies, name)
     assert cgroups.remove(hierarchies, name), "removing what is gone is no error"
+
+
+DEVICE_PROBE = """
+import os, sys
+results = []
+for name, mode, numbers in (("null", 0o020666, (1, 3)), ("zero", 0o020666, (1, 5)), ("disk", 0o060666, None),
+                            ("kmsg", 0o020666, (1, 11))):
+    path = os.path.join(sys.argv[1], name)
+    device = os.makedev(*numbers) if numbers else int(sys.argv[2])
+    os.mknod(path, mode, device)
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+        results.append("yes")
+    except PermissionError:
+        results.append("no")
+print(*results)
+"""
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("version", [1, 2])
+def test_devices_may_be_made_but_only_dockers_list_be_opened(tmp_path, version):
+    found = cgroups.detect()
+    if version == 1 and "devices" not in found.v1:
+        return
+    hierarchies = found if version == 1 else Hierarchies({}, found.unified)
+    path = f"/sampan-test-dev{version}-{os.getpid()}"
+    disk = next(d for d in Path("/sys/block").iterdir() if int((d / "size").read_text()) > 0)
+    number = os.makedev(*map(int, (disk / "dev").read_text().split(":")))
+    try:
+        for root in hierarchies.roots:
+            os.mkdir(cgroups.directory(root, path))
+            if root == hierarchies.v1.get("cpuset"):
+                InheritCpuset(cgroups.directory(root, path)).execute()
+        devices.restrict(hierarchies, path, devices.load())
+        root = hierarchies.v1.get("devices", hierarchies.unified)
+        process = subprocess.Popen(
+            ["sh", "-c", 'read x; exec "$@"', "sh", sys.executable, "-c", DEVICE_PROBE, str(tmp_path), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        (Path(cgroups.directory(root, path)) / "cgroup.procs").write_text(str(process.pid))
+        output, _ = process.communicate(b"go\n", 10)
+        assert output.decode().split() == ["yes", "yes", "no", "no"]
+    finally:
+        assert cgroups.remove(hierarchies, path)

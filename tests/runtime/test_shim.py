@@ -287,8 +287,8 @@ async def test_modules_of_the_zygote_are_few():
 async def test_a_shim_is_small(node: Node):
     shim = await node.pod()
     rollup = Path(f"/proc/{shim.pid}/smaps_rollup").read_text()
-    pss = int(re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)[1])  # type: ignore[index]
-    assert pss < 6 * 1024, "shared with one zygote and nothing else here"
+    own = sum(int(size) for size in re.findall(r"^Private_(?:Clean|Dirty): +(\d+) kB", rollup, re.MULTILINE))
+    assert own < 2 * 1024
 
 
 async def test_an_uncommitted_sandbox_ends_with_its_connection(node: Node):

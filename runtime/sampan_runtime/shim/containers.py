@@ -19,6 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sampan_runtime import cgroups, syscalls
+from sampan_runtime.cgroups import devices
 from sampan_runtime.errors import NoSuchContainer, StepFailed, WrongState
 from sampan_runtime.shim import container as forks
 from sampan_runtime.shim.container import Container, Process
@@ -26,7 +27,7 @@ from sampan_runtime.shim.stdio import READ, Lines, LogFile, Sink
 
 if TYPE_CHECKING:
     from sampan_runtime.shim.shim import Shim
-    from sampan_runtime.spec import SandboxSpec
+    from sampan_runtime.spec import ContainerSpec, SandboxSpec
 
 Answer = Callable[..., None]
 Refuse = Callable[[Exception], None]
@@ -40,11 +41,15 @@ class Machine:
 
     hierarchies: cgroups.Hierarchies
     boot_id: str
+    device_filter: int
+    """The eBPF program for cgroup v2's containers; -1 where v1 has the list."""
 
 
 def read_machine() -> Machine:
+    hierarchies = cgroups.detect()
     with open("/proc/sys/kernel/random/boot_id") as file:
-        return Machine(cgroups.detect(), file.read().strip())
+        boot_id = file.read().strip()
+    return Machine(hierarchies, boot_id, -1 if "devices" in hierarchies.v1 else devices.load())
 
 
 @dataclass(slots=True)
@@ -62,6 +67,7 @@ class Running:
 class Pod:
     def __init__(self, spec: SandboxSpec, machine: Machine, shim: Shim) -> None:
         self.spec = spec
+        self.machine = machine
         self.shim = shim
         self.containers: dict[str, Container] = {}
         self.execs: dict[int, Running] = {}
@@ -117,7 +123,7 @@ class Pod:
         spec = forks.container_spec(data)
         if spec.id in self.containers:
             raise WrongState(f"container {spec.id} exists")
-        cgroups.create(self.around.hierarchies, spec.cgroup)
+        self._make_cgroup(spec)
         theirs: list[int] = []
         ours: dict[int, Lines] = {}
         stdin = -1
@@ -156,6 +162,12 @@ class Pod:
         for fd in ours:
             self._watch_output(container, fd)
         self._watch_status(container, answer, refuse)
+
+    def _make_cgroup(self, spec: ContainerSpec) -> None:
+        hierarchies = self.around.hierarchies
+        cgroups.create(hierarchies, spec.cgroup)
+        if not spec.security.privileged:
+            devices.restrict(hierarchies, spec.cgroup.path, self.machine.device_filter)
 
     def _pid_namespace(self, asked: str) -> int:
         """A descriptor for setns; -1 where the fork makes the right one by itself."""

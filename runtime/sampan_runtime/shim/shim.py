@@ -13,7 +13,7 @@ import select
 import signal
 import socket
 import struct
-import traceback
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -345,7 +345,7 @@ def main(spec_data: Mapping[str, Any], given: socket.socket, machine: containers
         shim.serve(connection)
         shim.loop()
     except BaseException:
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
     finally:
         os._exit(1)
 
