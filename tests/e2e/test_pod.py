@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Cluster, eventually, is_ready, run
+from lab import Cluster, container_processes, eventually, is_ready, run
 
 pytestmark = pytest.mark.e2e
 
@@ -80,8 +80,6 @@ def test_a_segment_made_by_one_container_is_seen_by_the_other(clean: Cluster) ->
 
 
 def _host_pid(cluster: Cluster, name: str, container: str) -> int:
-    from lab import container_processes
-
     found = cluster.get("pod", name)
     status = next(s for s in found["status"]["containerStatuses"] if s["name"] == container)
     processes = container_processes([found])
