@@ -1,8 +1,9 @@
 """From the fork to the exec: what a container's process does to itself.
 
 Nothing may be imported from here on: after the pivot an import would read the image and run its code as the node's
-root. So the child's first act is to take the import system away. What fails is reported to the shim as
-"errno step" over a CLOEXEC socket whose end of file, in turn, says that the exec has happened.
+root. So the import system is taken away, by the zygote once for all its children, and by the child's first act for
+whatever brought it back. What fails is reported to the shim as "errno step" over a CLOEXEC socket whose end of file,
+in turn, says that the exec has happened.
 """
 
 from __future__ import annotations

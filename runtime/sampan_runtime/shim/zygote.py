@@ -13,7 +13,7 @@ import sys
 from typing import NoReturn
 
 from sampan_runtime import security, syscalls
-from sampan_runtime.shim import shim, wire
+from sampan_runtime.shim import child, shim, wire
 from sampan_runtime.shim.containers import read_machine
 from sampan_runtime.spec import Security
 
@@ -27,6 +27,8 @@ def main(fd: int) -> NoReturn:
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     security.prepare(Security(capabilities=security.DOCKER_CAPABILITIES))
     machine = read_machine()
+    # Shims and containers import nothing, so what they inherit cannot: clearing it here costs the children nothing.
+    child.forget_imports()
     gc.collect()
     gc.freeze()
     gc.disable()
