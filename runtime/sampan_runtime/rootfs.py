@@ -291,7 +291,7 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class BindTree:
-    """A mount that is only a descriptor: the pod's /dev/shm."""
+    """A detached mount: a clone of the pod's /dev/shm. Used up by its execution."""
 
     tree: int
     target: str
@@ -300,8 +300,7 @@ class BindTree:
         return f"mount the pod's {self.target}"
 
     def execute(self, root: Root) -> None:
-        tree = syscalls.open_tree(self.tree, "", syscalls.OPEN_TREE_CLONE | syscalls.AT_EMPTY_PATH)
-        _attach(tree, root.directory(self.target))
+        _attach(self.tree, root.directory(self.target))
 
 
 @dataclass(frozen=True, slots=True)

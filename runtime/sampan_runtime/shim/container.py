@@ -14,6 +14,7 @@ from typing import Any
 from sampan_runtime import cgroups, rootfs, security, syscalls
 from sampan_runtime.errors import StepFailed, WrongState
 from sampan_runtime.shim import child
+from sampan_runtime.shim.shm import SharedMemory
 from sampan_runtime.shim.stdio import Lines, LogFile, Sink
 from sampan_runtime.spec import Cgroup, ContainerSpec, ExecSpec, Mount, Security
 
@@ -118,7 +119,8 @@ class Surroundings:
 
     hierarchies: cgroups.Hierarchies
     own_pid_namespace: int
-    shm: int
+    shm: SharedMemory | None
+    """None: the node's."""
     null: int
 
 
@@ -129,18 +131,23 @@ def spawn(
     hierarchies = around.hierarchies
     privileges = security.prepare(spec.security)
     task_files = cgroups.task_files(hierarchies, spec.cgroup.path)
-    steps = rootfs.plan(spec, _view(hierarchies, spec.cgroup.path), around.shm)
+    tree = around.shm.tree() if around.shm is not None else -1
+    steps = rootfs.plan(spec, _view(hierarchies, spec.cgroup.path), tree)
     root = rootfs.Root(f"{spec.directory}/rootfs")
     os.makedirs(root.path, 0o700, exist_ok=True)
     program = child.program(spec.args, spec.env, spec.cwd, spec.tty, spec.oom_score_adj)
     flags = NEW | (syscalls.CLONE_NEWPID if spec.pid_namespace == "container" else 0)
-    process = _fork(
-        around,
-        flags,
-        pid_namespace,
-        spec.cgroup.path,
-        lambda status: child.init(status, program, stdio, task_files, steps, root, privileges),
-    )
+    try:
+        process = _fork(
+            around,
+            flags,
+            pid_namespace,
+            spec.cgroup.path,
+            lambda status: child.init(status, program, stdio, task_files, steps, root, privileges),
+        )
+    finally:
+        if tree >= 0:
+            os.close(tree)
     return process, privileges, task_files
 
 

@@ -23,6 +23,7 @@ from sampan_runtime.cgroups import devices
 from sampan_runtime.errors import NoSuchContainer, StepFailed, WrongState
 from sampan_runtime.shim import container as forks
 from sampan_runtime.shim.container import Container, Process
+from sampan_runtime.shim.shm import SharedMemory, clones_detached
 from sampan_runtime.shim.stdio import READ, Lines, LogFile, Sink
 
 if TYPE_CHECKING:
@@ -43,13 +44,15 @@ class Machine:
     boot_id: str
     device_filter: int
     """The eBPF program for cgroup v2's containers; -1 where v1 has the list."""
+    clones_detached: bool
+    """What `shm` asks of the kernel."""
 
 
 def read_machine() -> Machine:
     hierarchies = cgroups.detect()
     with open("/proc/sys/kernel/random/boot_id") as file:
         boot_id = file.read().strip()
-    return Machine(hierarchies, boot_id, -1 if "devices" in hierarchies.v1 else devices.load())
+    return Machine(hierarchies, boot_id, -1 if "devices" in hierarchies.v1 else devices.load(), clones_detached())
 
 
 @dataclass(slots=True)
@@ -77,17 +80,16 @@ class Pod:
         self.draining: dict[str, float] = {}
         self.removals: dict[str, list[Callable[[], None]]] = {}
         self.stopping: list[Callable[[], Any]] = []
-        self.around = forks.Surroundings(machine.hierarchies, -1, -1, -1)
+        self.around = forks.Surroundings(machine.hierarchies, -1, None, -1)
 
     def prepare(self) -> None:
         """Raises StepFailed or OSError."""
         hierarchies = self.around.hierarchies
         own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-        shm = -1
+        shm = None
         if not self.spec.host_ipc:
-            attributes = syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NODEV | syscalls.MOUNT_ATTR_NOEXEC
-            shm = syscalls.fsmount("tmpfs", (("mode", "1777"), ("size", "65536k")), attributes)
+            shm = SharedMemory(self.machine.clones_detached)
         self.around = forks.Surroundings(hierarchies, own, shm, null)
         cgroups.create(hierarchies, self.spec.cgroup)
         if self.spec.share_pid:
