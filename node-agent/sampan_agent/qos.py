@@ -1,38 +1,14 @@
-"""Quality of service: the class of a pod, and what requests and limits mean to the kernel."""
+"""What requests, limits and the quality-of-service class mean to the kernel."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from sampan_api import quantity
+from sampan_api.qos import qos_class
 
-_COMPUTE = ("cpu", "memory")
 CPU_PERIOD = 100_000
 MIN_SHARES, MIN_QUOTA = 2, 1000
-
-
-def qos_class(spec: dict[str, Any]) -> str:
-    requests: dict[str, bool] = {}
-    guaranteed = True
-    for container in _containers(spec):
-        resources = container.get("resources") or {}
-        limits = resources.get("limits") or {}
-        wanted = {**limits, **(resources.get("requests") or {})}
-        for name in _COMPUTE:
-            if quantity.milli(wanted.get(name, 0)):
-                requests[name] = True
-            limit, request = quantity.milli(limits.get(name, 0)), quantity.milli(wanted.get(name, 0))
-            if not limit or limit != request:
-                guaranteed = False
-    if not requests:
-        return "BestEffort"
-    return "Guaranteed" if guaranteed else "Burstable"
-
-
-def _containers(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from spec.get("containers") or []
-    yield from spec.get("initContainers") or []
 
 
 def request(container: dict[str, Any], name: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sampan_api.qos import qos_class
+
 from sampan_agent import volumes
 from sampan_agent.cgroups import Limits, pod_cgroup
 from sampan_agent.cri_config import (
@@ -24,7 +26,7 @@ from sampan_agent.mounts import container_mounts, hosts_mount, message_mount, wr
 from sampan_agent.observed import ObservedSandbox
 from sampan_agent.payload import Sources
 from sampan_agent.podspec import Container, Pod
-from sampan_agent.qos import limit, pod_totals, qos_class, quota, request, shares
+from sampan_agent.qos import limit, pod_totals, quota, request, shares
 from sampan_agent.sync import StartContainer
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from sampan_api.clock import rfc3339
+from sampan_api.qos import qos_class
 
 from sampan_agent.memory import Memory
 from sampan_agent.observed import Observed, ObservedContainer, State
 from sampan_agent.podspec import Container, Pod, RestartPolicy, Role
-from sampan_agent.qos import qos_class
 from sampan_agent.sync import Decision, has_started
 
 MESSAGE_LIMIT = 4096

@@ -6,6 +6,8 @@ import asyncio
 import shutil
 from typing import TYPE_CHECKING
 
+from sampan_api.qos import qos_class
+
 from sampan_agent import volumes
 from sampan_agent.cgroups import pod_cgroup
 from sampan_agent.cri_config import log_directory
@@ -13,7 +15,6 @@ from sampan_agent.errors import AgentError
 from sampan_agent.hooks import run_hook
 from sampan_agent.observed import Observed, ObservedContainer
 from sampan_agent.podspec import DEFAULT_GRACE_SECONDS, Container, Pod, Role
-from sampan_agent.qos import qos_class
 from sampan_agent.sync import KillContainer
 
 if TYPE_CHECKING:

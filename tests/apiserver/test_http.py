@@ -2,10 +2,14 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from api_harness import IMAGE, Http, Running, config_map
 from sampan_api.client import CONFIGMAPS, NAMESPACES
+from sampan_api.errors import RequestEntityTooLarge
+from sampan_master.apiserver.problems import translated_refusal
+from sampan_master.storage import ValueTooLarge
 
 PODS = "/api/v1/namespaces/default/pods"
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -59,14 +63,62 @@ async def test_every_answer_has_an_audit_id_and_no_server_header(http: Http) -> 
     assert answer.header("server") == ""
 
 
+async def _warned(http: Http, spec: dict[str, Any]) -> list[str]:
+    answer = await http("POST", PODS + "?dryRun=All", {"metadata": {"name": "p"}, "spec": spec})
+    assert answer.code == 201, answer.text
+    ending = ' is stored, but Sampan does not act on it yet"'
+    return [value.removeprefix('299 - "').removesuffix(ending) for key, value in answer.headers if key == "warning"]
+
+
 async def test_fields_that_are_stored_only_are_named_in_warnings(http: Http) -> None:
-    container = {"name": "c", "image": IMAGE, "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]}
-    spec = {"containers": [container], "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "x"}}]}
-    answer = await http("POST", PODS, {"metadata": {"name": "p"}, "spec": spec})
-    warnings = [value for key, value in answer.headers if key == "warning"]
-    assert answer.code == 201
-    assert any("persistentVolumeClaim is stored, but Sampan does not act on it yet" in said for said in warnings)
-    assert any("resizePolicy" in said for said in warnings)
+    container = {
+        "name": "c",
+        "image": IMAGE,
+        "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}],
+        "resources": {"limits": {"ephemeral-storage": "1Gi"}},
+        "securityContext": {"seLinuxOptions": {"level": "s0"}},
+    }
+    volumes = [
+        {"name": "v", "persistentVolumeClaim": {"claimName": "x"}},
+        {"name": "e", "emptyDir": {"sizeLimit": "1Gi"}},
+        {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
+    ]
+    assert await _warned(http, {"containers": [container], "volumes": volumes, "subdomain": "s"}) == [
+        "spec.subdomain",
+        r"spec: container \"c\": resizePolicy",
+        r"spec: container \"c\": securityContext.seLinuxOptions",
+        r"spec: container \"c\": resources.limits.ephemeral-storage",
+        r"spec: volume \"v\": persistentVolumeClaim",
+        r"spec: volume \"e\": emptyDir.sizeLimit",
+        r"spec: volume \"t\": projected.serviceAccountToken",
+    ]
+
+
+async def test_fields_that_a_node_or_the_scheduler_acts_on_are_not_warned_of(http: Http) -> None:
+    probe = {"exec": {"command": ["true"]}}
+    container = {
+        "name": "c",
+        "image": IMAGE,
+        "startupProbe": probe,
+        "livenessProbe": {"httpGet": {"port": 80}},
+        "readinessProbe": {"grpc": {"port": 80}},
+        "lifecycle": {"postStart": probe, "preStop": probe},
+        "ports": [{"containerPort": 80, "hostPort": 8080}],
+        "volumeMounts": [{"name": "e", "mountPath": "/m", "subPath": "s"}],
+        "securityContext": {"runAsUser": 1, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+    }
+    spec = {
+        "containers": [container],
+        "volumes": [{"name": "e", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}],
+        "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["h"]}],
+        "activeDeadlineSeconds": 10,
+        "readinessGates": [{"conditionType": "example.com/up"}],
+        "schedulingGates": [{"name": "example.com/later"}],
+        "securityContext": {"fsGroup": 1, "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]},
+        "dnsConfig": {"nameservers": ["10.0.0.1"]},
+        "shareProcessNamespace": True,
+    }
+    assert await _warned(http, spec) == []
 
 
 async def test_delete_answers_status_or_the_object(http: Http) -> None:
@@ -122,3 +174,22 @@ async def test_many_writers_to_one_object_all_get_through(api: Running) -> None:
     patches = [api.client.patch(NAMESPACES, "busy", {"metadata": {"annotations": {f"n{i}": "x"}}}) for i in range(40)]
     await asyncio.gather(*patches)
     assert len((await api.client.get(NAMESPACES, "busy"))["metadata"]["annotations"]) == 40
+
+
+async def test_a_key_set_twice_in_yaml_is_refused_when_strict(http: Http) -> None:
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: v, k: w}\n"
+    sent = {"Content-Type": "application/yaml"}
+    answer = await http("POST", MAPS + "?fieldValidation=Strict", text, sent)
+    assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
+    assert 'key "k" already set in map' in answer.json["message"]
+    answer = await http("POST", MAPS + "?fieldValidation=Ignore", text, sent)
+    assert (answer.code, answer.json["data"]) == (201, {"k": "w"})
+
+
+async def test_what_is_too_large_for_the_store_or_a_patch_is_413(http: Http) -> None:
+    await http("POST", MAPS, {"metadata": {"name": "a"}})
+    operations = [{"op": "test", "path": "/kind", "value": "ConfigMap"}] * 10001
+    answer = await http("PATCH", MAPS + "/a", operations, {"Content-Type": "application/json-patch+json"})
+    assert (answer.code, answer.json["reason"]) == (413, "RequestEntityTooLarge")
+    with pytest.raises(RequestEntityTooLarge), translated_refusal():
+        raise ValueTooLarge("etcdserver: request is too large")

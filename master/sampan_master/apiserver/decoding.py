@@ -54,7 +54,7 @@ def _from_protobuf(body: bytes, api_version: str, kind: str, options: WriteOptio
 def _parse(body: bytes, media: str, kind: str, options: WriteOptions) -> tuple[Any, Iterable[str]]:
     if media == YAML:
         try:
-            return schema.decode_yaml(body.decode()), ()
+            return schema.decode_yaml(body.decode(), strict=options.validation is FieldValidation.STRICT), ()
         except ValueError as error:
             raise BadRequest(_unrecognized(kind, str(error))) from error
     find = options.validation is not FieldValidation.IGNORE and len(body) <= _DUPLICATES_LIMIT

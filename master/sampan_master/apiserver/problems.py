@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sampan_api.errors import AlreadyExists, Conflict, Forbidden, NotFound, ServiceUnavailable
+from sampan_api.errors import AlreadyExists, Conflict, Forbidden, NotFound, RequestEntityTooLarge, ServiceUnavailable
 
 from sampan_master.apiserver.resource import ResourceType
-from sampan_master.storage import KeyExists, KeyMissing, StoreUnavailable
+from sampan_master.storage import KeyExists, KeyMissing, StoreUnavailable, ValueTooLarge
 
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 NO_RESOURCE = "the server could not find the requested resource"
@@ -45,20 +45,21 @@ def forbidden(rt: ResourceType, name: str, why: str, **more: Any) -> Forbidden:
 def translated(rt: ResourceType, name: str) -> Iterator[None]:
     """The store's errors as the API's."""
     try:
-        yield
+        with translated_refusal():
+            yield
     except KeyExists as error:
         raise already_exists(rt, name) from error
     except KeyMissing as error:
         raise not_found(rt, name) from error
-    except StoreUnavailable as error:
-        raise ServiceUnavailable(f"the store is not available: {error}", {"retryAfterSeconds": 1}) from error
 
 
 @contextmanager
-def translated_unavailable() -> Iterator[None]:
-    """Only the store's silence; the caller answers for a missing or existing key itself."""
+def translated_refusal() -> Iterator[None]:
+    """Only what the store itself cannot do; the caller answers for a missing or existing key itself."""
     try:
         yield
+    except ValueTooLarge as error:
+        raise RequestEntityTooLarge(f"the store does not take an object of this size: {error}") from error
     except StoreUnavailable as error:
         raise ServiceUnavailable(f"the store is not available: {error}", {"retryAfterSeconds": 1}) from error
 

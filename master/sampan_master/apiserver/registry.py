@@ -18,7 +18,7 @@ import orjson
 from sampan_api import patches, schema
 from sampan_api.client import DeleteOptions, PatchType
 from sampan_api.clock import Clock
-from sampan_api.errors import ApiError, BadRequest, Invalid
+from sampan_api.errors import ApiError, BadRequest, Invalid, RequestEntityTooLarge
 from sampan_api.meta import Object
 
 from sampan_master.apiserver import deletion, preparing, problems
@@ -122,9 +122,8 @@ class Registry:
                 raise KeyExists(key)
             return Draft(obj)
         try:
-            return await self.storage.create(key, obj, ttl=ttl)
-        except KeyExists:
-            raise
+            with problems.translated_refusal():
+                return await self.storage.create(key, obj, ttl=ttl)
         except KeyMissing as error:
             raise problems.not_found(rt, name) from error
 
@@ -233,7 +232,7 @@ class Registry:
 
         while True:
             try:
-                with problems.translated_unavailable():
+                with problems.translated_refusal():
                     entry = await self.storage.update(key, change, ttl=self._event_ttl if rt.expires else 0)
             except _Finished as finished:
                 if await self._remove_finished(key, finished.revision):
@@ -332,9 +331,14 @@ def apply_patch(rt: ResourceType, patch: Patch, old: Object, options: WriteOptio
 
 
 def patch_error(error: patches.PatchError) -> ApiError:
-    if error.code == 422:
-        return Invalid(error.message, {})
-    return BadRequest(error.message) if error.code == 400 else ApiError(error.message)
+    match error.code:
+        case 422:
+            return Invalid(error.message, {})
+        case 413:
+            return RequestEntityTooLarge(error.message)
+        case 400:
+            return BadRequest(error.message)
+    return ApiError(error.message)
 
 
 def _bad_patch(shown: str, why: str) -> Invalid:

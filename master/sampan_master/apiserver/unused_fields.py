@@ -11,10 +11,23 @@ from typing import Any
 
 from sampan_master.apiserver.defaults.podspec import containers
 
-POD_FIELDS = ("topologySpreadConstraints", "resourceClaims", "overhead")
+POD_FIELDS = (
+    # A token would have to be issued and mounted; who asks for one in so many words must know that it does not come.
+    "automountServiceAccountToken",
+    "hostnameOverride",
+    "resourceClaims",
+    "schedulingGroup",
+    "setHostnameAsFQDN",
+    "subdomain",
+    "topologySpreadConstraints",
+)
 AFFINITIES = ("podAffinity", "podAntiAffinity")
-CONTAINER_FIELDS = ("livenessProbe", "readinessProbe", "startupProbe", "resizePolicy", "volumeDevices")
+POD_SECURITY_FIELDS = ("fsGroupChangePolicy", "seLinuxChangePolicy")
+SECURITY_FIELDS = ("appArmorProfile", "seLinuxOptions", "windowsOptions")
+"""Of the pod's and of each container's security context."""
+CONTAINER_FIELDS = ("resizePolicy", "restartPolicyRules", "volumeDevices")
 VOLUME_SOURCES = frozenset({"emptyDir", "hostPath", "configMap", "secret", "downwardAPI", "projected"})
+PROJECTED_SOURCES = frozenset({"configMap", "secret", "downwardAPI"})
 """The sources the agent can mount; any other is named."""
 
 
@@ -23,29 +36,60 @@ def pod_spec_warnings(spec: dict[str, Any], path: str) -> list[str]:
 
 
 def _unused(spec: dict[str, Any], path: str) -> Iterator[str]:
-    for field in POD_FIELDS:
-        if spec.get(field):
-            yield f"{path}.{field}"
-    for field in AFFINITIES:
-        if (spec.get("affinity") or {}).get(field):
-            yield f"{path}.affinity.{field}"
+    for field in _set(spec, POD_FIELDS):
+        yield f"{path}.{field}"
+    for field in _set(spec.get("affinity") or {}, AFFINITIES):
+        yield f"{path}.affinity.{field}"
     if spec.get("hostUsers") is False:
         yield f"{path}.hostUsers"
-    # A token would have to be issued and mounted; who asks for one in so many words must know that it does not come.
-    if spec.get("automountServiceAccountToken"):
-        yield f"{path}.automountServiceAccountToken"
+    if (spec.get("resources") or {}).get("limits"):
+        # Requests of the whole pod are what the scheduler counts with; its limits nobody sets.
+        yield f"{path}.resources.limits"
+    security = spec.get("securityContext") or {}
+    for field in _set(security, (*POD_SECURITY_FIELDS, *SECURITY_FIELDS)):
+        yield f"{path}.securityContext.{field}"
+    if security.get("supplementalGroupsPolicy") == "Strict":
+        yield f"{path}.securityContext.supplementalGroupsPolicy"
     for container in containers(spec):
-        for field in CONTAINER_FIELDS:
-            if container.get(field):
-                yield f'{path}: container "{container.get("name", "")}": {field}'
+        for field in _of_container(container):
+            yield f'{path}: container "{container.get("name", "")}": {field}'
+    for container in spec.get("containers") or []:
+        if container.get("restartPolicy"):
+            yield f'{path}: container "{container.get("name", "")}": restartPolicy'
     for volume in spec.get("volumes") or []:
-        yield from _volume(volume, f'{path}: volume "{volume.get("name", "")}"')
+        for field in _of_volume(volume):
+            yield f'{path}: volume "{volume.get("name", "")}": {field}'
 
 
-def _volume(volume: dict[str, Any], path: str) -> Iterator[str]:
+def _set(value: dict[str, Any], fields: tuple[str, ...]) -> Iterator[str]:
+    return (field for field in fields if value.get(field))
+
+
+def _of_container(container: dict[str, Any]) -> Iterator[str]:
+    yield from _set(container, CONTAINER_FIELDS)
+    for field in _set(container.get("securityContext") or {}, SECURITY_FIELDS):
+        yield f"securityContext.{field}"
+    resources = container.get("resources") or {}
+    if resources.get("claims"):
+        yield "resources.claims"
+    for resource in resources.get("limits") or {}:
+        if resource == "ephemeral-storage" or resource.startswith("hugepages-"):
+            yield f"resources.limits.{resource}"
+    for variable in container.get("env") or []:
+        if (variable.get("valueFrom") or {}).get("fileKeyRef"):
+            yield f"env {variable.get('name', '')}: fileKeyRef"
+
+
+def _of_volume(volume: dict[str, Any]) -> Iterator[str]:
     for source in volume:
         if source != "name" and source not in VOLUME_SOURCES:
-            yield f"{path}: {source}"
+            yield source
+    empty = volume.get("emptyDir") or {}
+    if empty.get("medium") not in (None, "", "Memory"):
+        yield "emptyDir.medium"
+    elif empty.get("sizeLimit") and empty.get("medium") != "Memory":
+        yield "emptyDir.sizeLimit"
     for part in (volume.get("projected") or {}).get("sources") or []:
-        if part.get("serviceAccountToken"):
-            yield f"{path}: projected.serviceAccountToken"
+        for source in part:
+            if source not in PROJECTED_SOURCES:
+                yield f"projected.{source}"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from sampan_api.client import PODS
 from sampan_api.meta import Object
+from sampan_api.qos import qos_class
 
 from sampan_master.apiserver.defaults.podspec import default_pod_spec
-from sampan_master.apiserver.qos import qos_class
 from sampan_master.apiserver.resource import (
     AGE_COLUMN,
     NAME_COLUMN,
