@@ -36,6 +36,17 @@ _ALIASES = {"log": "logs"}
 _VALUE_FLAGS = {"-n", "--namespace", "--kubeconfig", "--cluster", "-s", "--server", "--request-timeout", "--context"}
 
 
+class _Formatter(argparse.HelpFormatter):
+    """argparse makes one for every positional; asking it for the terminal's width would import `shutil` each time."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = os.get_terminal_size().columns
+        except OSError:
+            columns = 80
+        super().__init__(prog, width=max(columns - 2, 40))
+
+
 class _Parser(argparse.ArgumentParser):
     """Errors go to stderr in kubectl's words, with exit code 1."""
 
@@ -70,7 +81,7 @@ def _run(argv: list[str]) -> int:
         raise CliError(f'error: unknown command "{verb}" for "sampan"\nRun \'sampan --help\' for usage.')
     module = importlib.import_module(f"sampan_cli.verbs.{verb}")
     summary = CLUSTER_VERBS.get(verb) or API_VERBS[verb]
-    parser = _Parser(prog=f"sampan {verb}", description=summary, allow_abbrev=False)
+    parser = _Parser(prog=f"sampan {verb}", description=summary, formatter_class=_Formatter, allow_abbrev=False)
     module.configure(parser)
     _add_global_flags(parser, api=verb in API_VERBS)
     words = argv[:position] + argv[position + 1 :]

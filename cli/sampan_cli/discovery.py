@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sampan_cli.errors import CliError, ServerError
 from sampan_cli.rest import Api
@@ -15,8 +12,7 @@ from sampan_cli.rest import Api
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 
 
-@dataclass(frozen=True)
-class Resource:
+class Resource(NamedTuple):
     group: str
     version: str
     plural: str
@@ -96,7 +92,7 @@ class Discovery:
 
     def _known(self) -> list[Resource]:
         if self._resources is None:
-            self._resources = _read_cache(self._cache_path())
+            self._resources = _read_cache(_cache_path(self._api), self._api.access.ca_pem)
         if self._resources is None:
             self._fetch()
         return self._resources or []
@@ -104,19 +100,21 @@ class Discovery:
     def _fetch(self) -> None:
         self._resources = [*_list(self._api, "/api"), *_list(self._api, "/apis")]
         self._fresh = True
-        _write_cache(self._cache_path(), self._resources)
-
-    def _cache_path(self) -> Path:
-        access = self._api.access
-        key = hashlib.sha256(f"{access.server}\n{access.ca_pem}".encode()).hexdigest()[:16]
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        return Path(base) / "sampan" / "discovery" / f"{key}.json"
+        _write_cache(_cache_path(self._api), self._api.access.ca_pem, self._resources)
 
 
-def _read_cache(path: Path) -> list[Resource] | None:
+def _cache_path(api: Api) -> str:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    server = "".join(c if c.isalnum() or c in ".-" else "_" for c in api.access.server)
+    return f"{base}/sampan/discovery/{server}.json"
+
+
+def _read_cache(path: str, ca_pem: str) -> list[Resource] | None:
+    """None for another cluster's: one that had the same address and another authority."""
     try:
-        entries = json.loads(path.read_bytes())
-        return [_from_cache(entry) for entry in entries]
+        with open(path, "rb") as file:
+            kept = json.loads(file.read())
+        return [_from_cache(entry) for entry in kept["resources"]] if kept["ca"] == ca_pem else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -126,13 +124,14 @@ def _from_cache(entry: dict[str, Any]) -> Resource:
     return Resource(**fields)
 
 
-def _write_cache(path: Path, resources: list[Resource]) -> None:
+def _write_cache(path: str, ca_pem: str, resources: list[Resource]) -> None:
     """A cache: a home that cannot be written costs two requests per command, not the command."""
-    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary = f"{path}.{os.getpid()}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps([asdict(r) for r in resources]))
-        temporary.replace(path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(temporary, "w") as file:
+            json.dump({"ca": ca_pem, "resources": [r._asdict() for r in resources]}, file)
+        os.replace(temporary, path)
     except OSError:
         return
 

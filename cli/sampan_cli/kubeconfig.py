@@ -5,19 +5,17 @@ Order: `--kubeconfig`, `$KUBECONFIG` (the first file that exists), the local clu
 
 from __future__ import annotations
 
-import base64
+import binascii
 import os
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sampan_cli.errors import CliError
 
+STATE_ROOT = "/var/lib/sampan"
 DEFAULT_SERVER = "http://localhost:8080"
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(NamedTuple):
     server: str = DEFAULT_SERVER
     namespace: str = "default"
     ca_pem: str = ""
@@ -27,28 +25,32 @@ class Access:
     verify: bool = True
 
 
-def find(flag: str, cluster: str) -> Path | None:
+def find(flag: str, cluster: str) -> str:
+    """The path, or nothing."""
     if flag:
-        if not Path(flag).exists():
+        if not os.path.exists(flag):
             raise CliError(f"error: stat {flag}: no such file or directory")
-        return Path(flag)
+        return flag
     for name in os.environ.get("KUBECONFIG", "").split(":"):
-        if name and Path(name).exists():
-            return Path(name)
-    from sampan_cli.cluster.settings import kubeconfig_of
-
-    path = kubeconfig_of(cluster)
+        if name and os.path.exists(name):
+            return name
+    path = local(cluster)
     try:
-        return path if path.exists() else None
+        os.stat(path)
     except PermissionError:
         return path
+    except OSError:
+        return ""
+    return path
 
 
-def load(path: Path, context: str = "") -> Access:
-    try:
-        data = parse(path.read_text())
-    except PermissionError as error:
-        raise CliError(f"error: {path}: permission denied (the admin's kubeconfig; try sudo)") from error
+def local(cluster: str) -> str:
+    """The admin kubeconfig of a cluster that `sampan up` made on this machine."""
+    return f"{STATE_ROOT}/{cluster}/master/admin.kubeconfig"
+
+
+def load(path: str, context: str = "") -> Access:
+    data = parse(_read(path).decode())
     wanted = context or data.get("current-context") or ""
     chosen = _named(data.get("contexts"), wanted, "context")
     if context and not chosen:
@@ -73,17 +75,30 @@ def _named(entries: Any, name: str, kind: str) -> dict[str, Any]:
     return {}
 
 
-def _material(entry: dict[str, Any], field: str, path: Path) -> bytes:
+def _material(entry: dict[str, Any], field: str, path: str) -> bytes:
     """Inline base64 in `<field>-data`, else the file that `<field>` names, relative to the kubeconfig."""
     inline = entry.get(f"{field}-data")
     if inline:
-        return base64.b64decode(inline)
-    return (path.parent / entry[field]).read_bytes() if entry.get(field) else b""
+        try:
+            return binascii.a2b_base64(inline)
+        except binascii.Error as error:
+            raise CliError(f"error: {path}: {field}-data: illegal base64 data") from error
+    return _read(os.path.join(os.path.dirname(path), entry[field])) if entry.get(field) else b""
 
 
 def _token_file(user: dict[str, Any]) -> str:
     name = user.get("tokenFile")
-    return Path(name).read_text().strip() if name else ""
+    return _read(name).decode().strip() if name else ""
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except PermissionError as error:
+        raise CliError(f"error: open {path}: permission denied (the cluster's admin is root: try sudo)") from error
+    except OSError as error:
+        raise CliError(f"error: open {path}: {str(error.strerror).lower()}") from error
 
 
 def parse(text: str) -> dict[str, Any]:

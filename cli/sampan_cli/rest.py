@@ -1,24 +1,25 @@
-"""HTTP to the API server with the standard library alone: JSON in and out, errors as `ServerError`."""
+"""The API server over HTTPS: JSON in and out, errors as `ServerError`, no server at all as kubectl says it."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import socket
 import ssl
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
 
 from sampan_cli.errors import CliError, ServerError
+from sampan_cli.http1 import Answer, Connection, Disconnected, ProtocolError
 from sampan_cli.kubeconfig import Access
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 AGENT = "sampan/0.1.0"
+CONNECT_SECONDS = 30.0
 
 Query = Mapping[str, str] | list[tuple[str, str]]
 
@@ -28,13 +29,10 @@ class Api:
 
     def __init__(self, access: Access, timeout: float | None = None) -> None:
         self.access = access
-        parts = urlsplit(access.server)
-        self.host = parts.hostname or "localhost"
-        self.port = parts.port or (443 if parts.scheme == "https" else 80)
-        self.prefix = parts.path.rstrip("/")
+        self.scheme, self.host, self.port, self.prefix = _parts(access.server)
         self.timeout = timeout
-        self._context = _tls(access) if parts.scheme == "https" else None
-        self._kept: http.client.HTTPConnection | None = None
+        self._context = _tls(access) if self.scheme == "https" else None
+        self._kept: Connection | None = None
 
     def call(
         self,
@@ -51,91 +49,151 @@ class Api:
         if body is not None:
             data = json.dumps(body, separators=(",", ":")).encode()
             headers["Content-Type"] = content_type
-        response = self._send(method, path, query, data, headers)
-        text = response.read()
-        if response.will_close:
-            self._kept = None
-        _print_warnings(response)
-        if response.status >= 300:
-            raise _error(response.status, text)
+        text = self._whole(method, self.target(path, query), headers, data)
         return json.loads(text) if text else {}
 
-    def text(self, path: str) -> str:
-        response = self._send("GET", path, None, None, {"Accept": "*/*"})
-        data = response.read()
-        if response.status >= 300:
-            raise _error(response.status, data)
-        return data.decode()
+    def text(self, target: str) -> str:
+        """`target` is sent as it is, with a query if it has one."""
+        return self._whole("GET", self.prefix + target, {"Accept": "*/*"}).decode()
 
-    def stream(self, path: str, query: Query | None = None, accept: str = JSON) -> http.client.HTTPResponse:
-        """An answer that may never end (watch, log); read it with `read1` or `lines`. It uses up its connection."""
-        response = self._send("GET", path, query, None, {"Accept": accept})
-        self._kept = None
-        _print_warnings(response)
-        if response.status >= 300:
-            raise _error(response.status, response.read())
-        return response
+    @contextmanager
+    def stream(self, path: str, query: Query | None = None, accept: str = JSON) -> Iterator[Answer]:
+        """An answer that may never end (watch, log). It uses up its connection."""
+        with self._reached():
+            answer = self._send("GET", self.target(path, query), {"Accept": accept}, None)
+            connection, self._kept = self._kept, None
+            _print_warnings(answer)
+            if answer.status >= 300:
+                raise _error(answer.status, answer.read())
+            try:
+                yield answer
+            except ProtocolError as error:
+                raise CliError(f"error: {error}") from error
+            if connection:
+                connection.close()
 
     def open_socket(self) -> socket.socket:
         """A fresh (TLS) connection, for protocols of its own."""
+        # Bytes name a host as well as text, and do without the tables of `encodings.idna`.
+        name: Any = self.host.encode("ascii") if self.host.isascii() else self.host
         try:
-            plain = socket.create_connection((self.host, self.port), timeout=self.timeout)
+            plain = socket.create_connection((name, self.port), timeout=self.timeout or CONNECT_SECONDS)
+        except socket.gaierror as error:
+            raise _no_connection(f"dial tcp: lookup {self.host}: no such host") from error
+        except ConnectionRefusedError as error:
+            raise CliError(
+                f"The connection to the server {self.host}:{self.port} was refused"
+                " - did you specify the right host or port?"
+            ) from error
+        except TimeoutError as error:
+            raise _no_connection(f"dial tcp {self.host}:{self.port}: i/o timeout") from error
         except OSError as error:
-            raise self._unreachable(error) from error
+            raise _no_connection(f"dial tcp {self.host}:{self.port}: connect: {_said(error)}") from error
+        plain.settimeout(self.timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self._context.wrap_socket(plain, server_hostname=self.host) if self._context else plain
+        if not self._context:
+            return plain
+        with self._reached():
+            return self._context.wrap_socket(plain, server_hostname=name)
 
     def authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.access.token}"} if self.access.token else {}
 
     def target(self, path: str, query: Query | None) -> str:
         pairs = list(query.items()) if isinstance(query, Mapping) else list(query or [])
-        return self.prefix + quote(path) + (f"?{urlencode(pairs)}" if pairs else "")
+        asked = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
+        return self.prefix + _quoted(path, "/") + (f"?{asked}" if asked else "")
 
-    def _send(
-        self, method: str, path: str, query: Query | None, body: bytes | None, headers: dict[str, str]
-    ) -> http.client.HTTPResponse:
-        target = self.target(path, query)
-        everything = {**headers, **self.authorization(), "User-Agent": AGENT}
+    def _whole(self, method: str, target: str, headers: dict[str, str], data: bytes | None = None) -> bytes:
+        with self._reached():
+            answer = self._send(method, target, headers, data)
+            text = answer.read()
+        if answer.closes:
+            self._kept = None
+        _print_warnings(answer)
+        if answer.status >= 300:
+            raise _error(answer.status, text)
+        return text
+
+    def _send(self, method: str, target: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        everything = {"Host": f"{host}:{self.port}", **headers, **self.authorization(), "User-Agent": AGENT}
         reused = self._kept is not None
-        connection = self._kept or self._connect()
-        self._kept = connection
+        connection = self._kept = self._kept or Connection(self.open_socket())
         try:
-            connection.request(method, target, body, everything)
-            return connection.getresponse()
-        except (http.client.HTTPException, OSError) as error:
+            return connection.ask(method, target, everything, body)
+        except (ProtocolError, OSError) as error:
             connection.close()
             self._kept = None
-            if reused and (method == "GET" or isinstance(error, http.client.RemoteDisconnected)):
-                return self._send(method, path, query, body, headers)
-            raise self._unreachable(error) from error
+            if reused and (method == "GET" or isinstance(error, Disconnected)):
+                return self._send(method, target, headers, body)
+            raise
 
-    def _connect(self) -> http.client.HTTPConnection:
-        if self._context:
-            return http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=self._context)
-        return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """What goes wrong on the connection, in kubectl's words."""
+        try:
+            yield
+        except BrokenPipeError:
+            raise  # of our own standard output
+        except ssl.SSLCertVerificationError as error:
+            raise _no_connection(f"tls: failed to verify certificate: x509: {_distrust(error)}") from error
+        except ssl.SSLError as error:
+            raise _no_connection(_tls_failure(error)) from error
+        except TimeoutError as error:
+            raise _no_connection(
+                "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+            ) from error
+        except ConnectionError as error:
+            raise _no_connection(f"read tcp {self.host}:{self.port}: {_said(error)}") from error
+        except ProtocolError as error:
+            raise _no_connection(str(error)) from error
 
-    def _unreachable(self, error: Exception) -> CliError:
-        where = f"{self.host}:{self.port}"
-        if isinstance(error, ConnectionRefusedError):
-            return CliError(
-                f"The connection to the server {where} was refused - did you specify the right host or port?"
-            )
-        if isinstance(error, ssl.SSLError):
-            return CliError(f"Unable to connect to the server: tls: {error.reason or error}")
-        if isinstance(error, TimeoutError):
-            return CliError(f"Unable to connect to the server: {where}: timed out waiting for an answer")
-        return CliError(f"Unable to connect to the server: {where}: {str(error) or type(error).__name__}")
+
+def _no_connection(reason: str) -> CliError:
+    return CliError(f"Unable to connect to the server: {reason}")
 
 
-def lines(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Lines as they come, until the server ends the stream."""
-    rest = b""
-    while chunk := response.read1(65536):
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
-    if rest:
-        yield rest
+def _said(error: OSError) -> str:
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def _distrust(error: ssl.SSLCertVerificationError) -> str:
+    if error.verify_code in (18, 19, 20, 21):
+        return "certificate signed by unknown authority"
+    if error.verify_code in (9, 10):
+        return "certificate has expired or is not yet valid"
+    return error.verify_message
+
+
+def _tls_failure(error: ssl.SSLError) -> str:
+    reason = error.reason or str(error)
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
+        return "http: server gave HTTP response to HTTPS client"
+    for head in ("TLSV13_ALERT_", "TLSV1_ALERT_", "SSLV3_ALERT_"):
+        if reason.startswith(head):
+            return f"remote error: tls: {reason.removeprefix(head).replace('_', ' ').lower()}"
+    return f"tls: {reason.replace('_', ' ').lower()}"
+
+
+def _parts(server: str) -> tuple[str, str, int, str]:
+    """Scheme, host, port and path of the server's URL."""
+    scheme, _, rest = server.partition("://") if "://" in server else ("http", "", server)
+    authority, slash, path = rest.partition("/")
+    host, colon, port = authority.rpartition(":")
+    if not colon or port.endswith("]"):
+        host, port = authority, "443" if scheme == "https" else "80"
+    if scheme not in ("http", "https") or not host or not port.isdigit():
+        raise CliError(f'error: "{server}" is not the URL of a server')
+    return scheme, host.strip("[]"), int(port), (slash + path).rstrip("/")
+
+
+def _quoted(text: str, safe: str = "") -> str:
+    if all(c.isalnum() or c in "-._~" or c in safe for c in text) and text.isascii():
+        return text
+    from urllib.parse import quote
+
+    return quote(text, safe)
 
 
 def _tls(access: Access) -> ssl.SSLContext:
@@ -169,11 +227,11 @@ def _error(code: int, body: bytes) -> ServerError:
         status = None
     if not isinstance(status, dict) or status.get("kind") != "Status":
         text = body.decode(errors="replace").strip()
-        status = {"message": text or http.client.responses.get(code, str(code))}
+        status = {"message": text or f"the server answered with code {code} and nothing else"}
     return ServerError(code, status)
 
 
-def _print_warnings(response: http.client.HTTPResponse) -> None:
-    for value in response.headers.get_all("Warning") or []:
+def _print_warnings(answer: Answer) -> None:
+    for value in answer.headers.get("warning", []):
         quoted = value.partition('"')[2].rpartition('"')[0]
         print(f"Warning: {quoted.replace(chr(92) + chr(34), chr(34))}", file=sys.stderr)

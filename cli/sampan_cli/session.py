@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sampan_cli import kubeconfig
 from sampan_cli.discovery import Discovery, Resource
@@ -14,8 +13,7 @@ from sampan_cli.kubeconfig import Access
 from sampan_cli.rest import Api
 
 
-@dataclass
-class Session:
+class Session(NamedTuple):
     api: Api
     discovery: Discovery
     namespace: str
@@ -32,8 +30,7 @@ class Session:
         return own or self.namespace
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """A resource, and one object of it or all."""
 
     resource: Resource
@@ -44,7 +41,7 @@ def from_args(args: argparse.Namespace) -> Session:
     path = kubeconfig.find(args.kubeconfig, args.cluster)
     access = kubeconfig.load(path, args.context) if path else Access()
     if args.server:
-        access = replace(access, server=args.server.rstrip("/"))
+        access = access._replace(server=args.server.rstrip("/"))
     api = Api(access, seconds(args.request_timeout) or None)
     return Session(api, Discovery(api), args.namespace or access.namespace, bool(args.namespace))
 

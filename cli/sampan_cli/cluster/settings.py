@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from sampan_cli import kubeconfig
 from sampan_cli.errors import UsageError
 
-STATE_ROOT = Path("/var/lib/sampan")
+STATE_ROOT = Path(kubeconfig.STATE_ROOT)
 RUN_ROOT = Path("/run/sampan")
 CLUSTER_CIDR = "10.244.0.0/16"
 MAX_NODES = 200
@@ -47,4 +48,4 @@ class ClusterSettings:
 
 
 def kubeconfig_of(cluster: str) -> Path:
-    return STATE_ROOT / cluster / "master" / "admin.kubeconfig"
+    return Path(kubeconfig.local(cluster))

@@ -60,7 +60,7 @@ def wait_for_api(plan: Plan, timeout: float, say: Say) -> Session:
         if not path.exists():
             return False
         try:
-            api = Api(kubeconfig.load(path), timeout=5)
+            api = Api(kubeconfig.load(str(path)), timeout=5)
             if api.text("/readyz") != "ok":
                 return False
         except CliError:

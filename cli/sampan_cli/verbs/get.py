@@ -9,7 +9,7 @@ from typing import Any
 
 from sampan_cli.discovery import Resource
 from sampan_cli.errors import ServerError, UsageError
-from sampan_cli.rest import JSON, lines
+from sampan_cli.rest import JSON
 from sampan_cli.session import Session, Target, from_args, targets
 from sampan_cli.table import Columns
 
@@ -211,12 +211,13 @@ def _watch_events(session: Session, target: Target, args: argparse.Namespace, re
         query["fieldSelector"] = f"metadata.name={target.name}"
     query |= {"watch": "true", "resourceVersion": revision}
     path = _path(session, Target(target.resource), args)
-    for line in lines(session.api.stream(path, query, accept)):
-        event = json.loads(line)
-        if event["type"] == "ERROR":
-            raise ServerError(event["object"].get("code", 500), event["object"])
-        if event["type"] != "BOOKMARK":
-            yield event
+    with session.api.stream(path, query, accept) as answer:
+        for line in answer.lines():
+            event = json.loads(line)
+            if event["type"] == "ERROR":
+                raise ServerError(event["object"].get("code", 500), event["object"])
+            if event["type"] != "BOOKMARK":
+                yield event
 
 
 def _watch_table(

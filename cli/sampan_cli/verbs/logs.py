@@ -131,16 +131,10 @@ def _query(container: str, args: argparse.Namespace) -> dict[str, str]:
 def _copy(session: Session, pod: dict[str, Any], container: str, args: argparse.Namespace) -> None:
     metadata = pod["metadata"]
     path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/log"
-    response = session.api.stream(path, _query(container, args), accept="*/*")
     output = sys.stdout.buffer
-    if args.prefix:
-        from sampan_cli.rest import lines
-
-        head = f"[pod/{metadata['name']}/{container}] ".encode()
-        for line in lines(response):
-            output.write(head + line + b"\n")
+    head = f"[pod/{metadata['name']}/{container}] ".encode() if args.prefix else b""
+    with session.api.stream(path, _query(container, args), accept="*/*") as answer:
+        pieces = (head + line + b"\n" for line in answer.lines()) if args.prefix else answer.parts()
+        for piece in pieces:
+            output.write(piece)
             output.flush()
-        return
-    while chunk := response.read1(65536):
-        output.write(chunk)
-        output.flush()
