@@ -103,12 +103,13 @@ def test_a_second_cluster_lives_beside_the_first(fresh: Cluster) -> None:
 def test_down_leaves_the_machine_as_it_was(fresh: Cluster, before: dict[str, set[str]]) -> None:
     fresh.down()
 
-    def left() -> dict[str, set[str]]:
+    def nothing_left() -> bool:
         now = snapshot()
-        return {kind: now[kind] ^ before[kind] for kind in before if now[kind] != before[kind]}
+        left = {kind: now[kind] ^ before[kind] for kind in before if now[kind] != before[kind]}
+        assert left == {}
+        return True
 
-    eventually(lambda: not left() or None, "nothing is left", timeout=10)
-    assert left() == {}
+    eventually(nothing_left, "the machine is as it was", timeout=10)
 
 
 def test_down_again_is_quiet_and_succeeds(fresh: Cluster) -> None:
