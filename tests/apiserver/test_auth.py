@@ -70,7 +70,11 @@ async def test_strangers_see_health_and_version_only(tls: Running, authority: Au
         403,
         'forbidden: User "system:anonymous" cannot get path "/api"',
     )
-    assert (await http("GET", "/api/v1/namespaces")).code == 403
+    answer = await http("GET", "/api/v1/pods")
+    said = 'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" at the cluster scope'
+    assert (answer.code, answer.json["message"]) == (403, said)
+    assert (await http("GET", "/apis/apps/v1/namespaces/ct/nosuch/n")).code == 403
+    assert (await http("POST", ME, {})).code == 403
 
 
 async def test_a_node_certificate_has_no_rights_here(tls: Running, authority: Authority, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The ASGI application: authentication, then the resources directly and everything else through FastAPI's routes.
+"""The ASGI application: who asks and whether they may, then the resources directly and all else by FastAPI's routes.
 
 A resource request meets no framework on its way: FastAPI's own layers (routing, telemetry, body limits, exit stacks)
 cost a sixth of a GET (measured), and nothing of them is used there.
@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from sampan_master.apiserver import auth
+from sampan_master.apiserver.asking import asked
 from sampan_master.apiserver.auth import Authenticator
 from sampan_master.apiserver.protocol import EXTENSION
 from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
@@ -44,8 +45,8 @@ class Handler:
             await request.answer_error(error)
 
 
-class Authentication:
-    """Puts the user into the scope; refuses strangers everything but health and version."""
+class Door:
+    """Puts the user into the scope and refuses what the user may not do; whoever stands behind it asks no more."""
 
     def __init__(self, app: Asgi, resources: Asgi, authenticator: Authenticator) -> None:
         self._app = app
@@ -59,8 +60,8 @@ class Authentication:
         request = ApiRequest(scope, receive, send)
         try:
             scope["user"] = self._identify(request)
-            if not auth.is_public(request.path) and scope["user"].name == auth.ANONYMOUS:
-                auth.authorise(scope["user"], auth.Attributes(request.method.lower(), path=request.path))
+            if auth.MASTERS not in scope["user"].groups and not auth.is_public(request.path):
+                auth.authorise(scope["user"], asked(request.method, request.path, request.query))
         except ApiError as error:
             await request.answer_error(error)
             return
@@ -92,7 +93,7 @@ def build(authenticator: Authenticator, resources: Asgi, routes: dict[str, Asgi]
     for path, endpoint in routes.items():
         app.add_route(path, endpoint)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _unknown_path)
-    return ServerErrorMiddleware(Authentication(app, resources, authenticator), handler=_bug)
+    return ServerErrorMiddleware(Door(app, resources, authenticator), handler=_bug)
 
 
 async def _unknown_path(request: Request, error: Exception) -> Response:
