@@ -306,9 +306,7 @@ class Zygote:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = _spawn(run_dir, theirs.fileno())
-        zygote = cls(process, Channel(mine))
-        await zygote._channel.call("ping")
-        return zygote
+        return cls(process, Channel(mine))
 
     async def create_sandbox(self, spec: SandboxSpec) -> Shim:
         """A shim that still has to be committed. Raises StepFailed with nothing left behind."""

@@ -7,6 +7,7 @@ as long as its pod; before `commit` it lives only as long as the connection that
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import select
@@ -330,6 +331,7 @@ def main(spec_data: Mapping[str, Any], given: socket.socket, machine: containers
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+        gc.enable()
         spec = sandbox_spec(spec_data)
         os.makedirs(spec.directory, 0o700, exist_ok=True)
         connection = Connection(given)

@@ -41,6 +41,11 @@ class SharedMemory:
             self._own = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
             self._holder = _attach_apart(self._tmpfs)
 
+    def close(self) -> None:
+        for fd in (self._tmpfs, self._own, self._holder):
+            if fd >= 0:
+                os.close(fd)
+
     def tree(self) -> int:
         """A detached clone, to be attached once; the caller closes it."""
         if self._holder < 0:
