@@ -19,7 +19,7 @@ from sampan_master.apiserver.resource import (
 )
 from sampan_master.apiserver.resources.pod_cells import pod_cells, row_conditions
 from sampan_master.apiserver.unused_fields import pod_spec_warnings
-from sampan_master.apiserver.validation.fields import Errors, invalid
+from sampan_master.apiserver.validation.fields import Errors
 from sampan_master.apiserver.validation.podspec import validate_new_pod, validate_pod_spec, validate_pod_update
 
 
@@ -40,12 +40,6 @@ def _prepare_status(new: Object, old: Object) -> None:
 
 def _validate(obj: Object) -> Errors:
     return validate_pod_spec(obj["spec"])
-
-
-def _validate_update(new: Object, old: Object) -> Errors:
-    yield from validate_pod_update(new, old)
-    if (new["spec"].get("nodeName") or "") != (old["spec"].get("nodeName") or "") and old["spec"].get("nodeName"):
-        yield invalid("spec.nodeName", new["spec"].get("nodeName"), "field is immutable")
 
 
 def _grace(obj: Object, asked: int | None) -> int:
@@ -102,7 +96,7 @@ RESOURCE = ResourceType(
     prepare_status=_prepare_status,
     validate=_validate,
     validate_create=validate_new_pod,
-    validate_update=_validate_update,
+    validate_update=validate_pod_update,
     grace=_grace,
     answers_object=True,
     columns=(
