@@ -378,7 +378,7 @@ async def test_a_pod_has_its_address_and_reaches_its_gateway(node: Node):
 
 async def test_a_taken_interface_name_fails_the_sandbox(node: Node):
     await node.pod("one", network=node.network(7))
-    with pytest.raises(StepFailed, match="veth pair test7") as caught:
+    with pytest.raises(StepFailed, match="name the interface test7") as caught:
         await node.pod("two", network=node.network(7))
     assert caught.value.errno == errno.EEXIST
 
@@ -522,3 +522,29 @@ async def test_a_removed_container_frees_its_name(node: Node):
     assert await shim.list() == []
     await shim.remove_container("c")
     assert not Path(f"/sys/fs/cgroup/memory{node.cgroup}/pod/c").exists()
+
+
+def blanks_of(zygote: client.Zygote) -> set[int]:
+    text = Path(f"/proc/{zygote.pid}/task/{zygote.pid}/children").read_text()
+    return {int(pid) for pid in text.split()}
+
+
+async def test_shims_made_ahead_are_used_replaced_and_end_with_their_zygote(node: Node):
+    await until(lambda: len(blanks_of(node.zygote)) == 2)
+    first = blanks_of(node.zygote)
+    shim = await node.pod(network=node.network(9))
+    assert shim.pid in first
+    await until(lambda: len(blanks_of(node.zygote)) == 3)
+    spare = blanks_of(node.zygote) - {shim.pid}
+    await node.zygote.stop()
+    await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in spare))
+    assert Path(f"/proc/{shim.pid}").exists()
+
+
+async def test_a_blank_that_died_is_passed_over(node: Node):
+    await until(lambda: len(blanks_of(node.zygote)) == 2)
+    for pid in blanks_of(node.zygote):
+        os.kill(pid, signal.SIGKILL)
+    await until(lambda: not blanks_of(node.zygote))
+    shim = await node.pod(network=node.network(9))
+    assert "10.99.0.9" in await node.output(shim, "c", "sh", "-c", "cat /proc/net/fib_trie")

@@ -6,6 +6,7 @@ raises OSError; the kernel has by then also tried the later ones, so callers tak
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -14,7 +15,7 @@ from typing import Self
 
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE, NLM_F_REPLACE = 0x1, 0x4, 0x200, 0x400, 0x100
 NLMSG_ERROR, NLMSG_DONE = 2, 3
-RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_SETLINK = 16, 17, 20, 24, 19
+RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_GETLINK, RTM_SETLINK = 16, 17, 20, 24, 18, 19
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 4, 10, 18, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
 IFLA_PROTINFO, IFLA_BRPORT_MODE = 12, 4
@@ -47,17 +48,21 @@ class Request:
         self.kind, self.flags, self.payload, self.describe = kind, flags, payload, describe
 
 
-def new_veth(name: str, peer: str, peer_netns: int, mtu: int, master: int = 0) -> Request:
-    """`name` here, up and a port of bridge `master`; `peer` made directly in the namespace open as `peer_netns`."""
-    other = _link() + _name(peer) + attribute(IFLA_MTU, struct.pack("I", mtu))
-    other += attribute(IFLA_NET_NS_FD, struct.pack("i", peer_netns))
+def new_veth(name: str, peer: str, peer_netns: int) -> Request:
+    """`name` here and `peer` directly in the namespace open as `peer_netns`, both down."""
+    other = _link() + _name(peer) + attribute(IFLA_NET_NS_FD, struct.pack("i", peer_netns))
     data = attribute(IFLA_INFO_DATA | NLA_F_NESTED, attribute(VETH_INFO_PEER | NLA_F_NESTED, other))
-    payload = _link(flags=IFF_UP, change=IFF_UP) + _name(name) + attribute(IFLA_MTU, struct.pack("I", mtu))
+    info = attribute(IFLA_INFO_KIND, b"veth\0") + data
+    payload = _link() + _name(name) + attribute(IFLA_LINKINFO | NLA_F_NESTED, info)
+    return Request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload, f"make the veth pair {name}, {peer}")
+
+
+def name_port(index: int, name: str, mtu: int, master: int) -> Request:
+    """Give an interface that is still down its name, make it a port of bridge `master` (0: of none), and set it up."""
+    payload = _link(index, IFF_UP, IFF_UP) + _name(name) + attribute(IFLA_MTU, struct.pack("I", mtu))
     if master:
         payload += attribute(IFLA_MASTER, struct.pack("I", master))
-    info = attribute(IFLA_INFO_KIND, b"veth\0") + data
-    payload += attribute(IFLA_LINKINFO | NLA_F_NESTED, info)
-    return Request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload, f"make the veth pair {name}, {peer}")
+    return Request(RTM_NEWLINK, 0, payload, f"name the interface {name}")
 
 
 def new_bridge(name: str, mtu: int = 1500) -> Request:
@@ -67,8 +72,11 @@ def new_bridge(name: str, mtu: int = 1500) -> Request:
     return Request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload, f"make the bridge {name}")
 
 
-def set_up(index: int) -> Request:
-    return Request(RTM_NEWLINK, 0, _link(index, IFF_UP, IFF_UP), f"set interface {index} up")
+def set_up(index: int, mtu: int = 0) -> Request:
+    payload = _link(index, IFF_UP, IFF_UP)
+    if mtu:
+        payload += attribute(IFLA_MTU, struct.pack("I", mtu))
+    return Request(RTM_NEWLINK, 0, payload, f"set interface {index} up")
 
 
 def hairpin(index: int) -> Request:
@@ -137,8 +145,9 @@ class Netlink:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def run(self, requests: Sequence[Request]) -> None:
-        """All of them in one send. Raises NetlinkError for the first that was refused."""
+    def run(self, requests: Sequence[Request]) -> list[bytes]:
+        """All of them in one send; what the kernel answered beside its acknowledgements. Raises NetlinkError for the
+        first that was refused."""
         first = self._sequence + 1
         batch = bytearray()
         for request in requests:
@@ -148,10 +157,14 @@ class Netlink:
             batch += request.payload
         self._socket.send(batch)
         refused: dict[int, int] = {}
+        answers: list[bytes] = []
         missing = len(requests)
         while missing:
             for kind, sequence, payload in messages(self._socket.recv(65536)):
-                if kind != NLMSG_ERROR or not first <= sequence <= self._sequence:
+                if not first <= sequence <= self._sequence:
+                    continue
+                if kind != NLMSG_ERROR:
+                    answers.append(payload)
                     continue
                 missing -= 1
                 (code,) = struct.unpack_from("i", payload)
@@ -160,6 +173,15 @@ class Netlink:
         if refused:
             number = min(refused)
             raise NetlinkError(refused[number], requests[number - first].describe)
+        return answers
+
+    def index(self, name: str) -> int:
+        """if_nametoindex, in this socket's namespace. Raises NetlinkError."""
+        request = Request(RTM_GETLINK, 0, _link() + _name(name), f"find the interface {name}")
+        for payload in self.run([request]):
+            (index,) = struct.unpack_from("i", payload, 4)
+            return int(index)
+        raise NetlinkError(errno.ENODEV, request.describe)
 
 
 def messages(data: bytes) -> Iterable[tuple[int, int, bytes]]:

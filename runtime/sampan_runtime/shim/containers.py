@@ -68,7 +68,7 @@ class Running:
 
 
 class Pod:
-    def __init__(self, spec: SandboxSpec, machine: Machine, shim: Shim) -> None:
+    def __init__(self, spec: SandboxSpec, machine: Machine, shm: SharedMemory | None, shim: Shim) -> None:
         self.spec = spec
         self.machine = machine
         self.shim = shim
@@ -80,17 +80,14 @@ class Pod:
         self.draining: dict[str, float] = {}
         self.removals: dict[str, list[Callable[[], None]]] = {}
         self.stopping: list[Callable[[], Any]] = []
-        self.around = forks.Surroundings(machine.hierarchies, -1, None, -1)
+        self.around = forks.Surroundings(machine.hierarchies, -1, shm, -1)
 
     def prepare(self) -> None:
         """Raises StepFailed or OSError."""
         hierarchies = self.around.hierarchies
         own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-        shm = None
-        if not self.spec.host_ipc:
-            shm = SharedMemory(self.machine.clones_detached)
-        self.around = forks.Surroundings(hierarchies, own, shm, null)
+        self.around = forks.Surroundings(hierarchies, own, self.around.shm, null)
         cgroups.create(hierarchies, self.spec.cgroup)
         if self.spec.share_pid:
             self._start_pause()

@@ -21,8 +21,9 @@ from typing import Any, NoReturn
 from sampan_runtime import cgroups, syscalls
 from sampan_runtime.errors import NoSuchContainer, RuntimeFailure, StepFailed, WrongState
 from sampan_runtime.network.netlink import NetlinkError
-from sampan_runtime.network.pod import enter_new_netns
+from sampan_runtime.network.pod import PodLink
 from sampan_runtime.shim import containers, wire
+from sampan_runtime.shim.shm import SharedMemory
 from sampan_runtime.spec import Cgroup, Network, SandboxSpec
 
 Handler = Callable[[], None]
@@ -39,7 +40,7 @@ class Connection:
 
 
 class Shim:
-    def __init__(self, spec: SandboxSpec, machine: containers.Machine) -> None:
+    def __init__(self, spec: SandboxSpec, machine: containers.Machine, shm: SharedMemory | None) -> None:
         self.spec = spec
         self.machine = machine
         self.poll = select.epoll()
@@ -47,7 +48,7 @@ class Shim:
         self.connections: list[Connection] = []
         self.committed = False
         self.server: socket.socket | None = None
-        self.pod = containers.Pod(spec, machine, self)
+        self.pod = containers.Pod(spec, machine, shm, self)
 
     # The loop
 
@@ -304,52 +305,93 @@ def sandbox_spec(data: Mapping[str, Any]) -> SandboxSpec:
     return SandboxSpec(**known)
 
 
-def enter_namespaces(spec: SandboxSpec) -> None:
-    step = "enter the network namespace"
-    try:
-        if spec.network is not None:
-            enter_new_netns(spec.network)
-        step = "make the ipc and uts namespaces"
-        # hostNetwork pods keep the node's host name, as the kubelet has it.
-        flags = 0 if spec.network is None and not spec.hostname else syscalls.CLONE_NEWUTS
-        syscalls.unshare(flags | (0 if spec.host_ipc else syscalls.CLONE_NEWIPC))
-        if flags and spec.hostname:
-            syscalls.sethostname(spec.hostname)
-        for name, value in spec.sysctls.items():
-            step = f"set {name} to {value}"
-            cgroups.Write(f"/proc/sys/{name.replace('.', '/')}", value).execute()
-    except NetlinkError:
-        raise
-    except OSError as error:
-        raise StepFailed(step, error.errno or errno.EIO) from error
+class Blank:
+    """A process on its way to being a pod's: in namespaces of its own, not yet told whose. Raises StepFailed."""
 
-
-def main(spec_data: Mapping[str, Any], given: socket.socket, machine: containers.Machine) -> NoReturn:
-    """The forked child of the zygote."""
-    shim: Shim | None = None
-    try:
+    def __init__(self, machine: containers.Machine, *, network: bool = True, ipc: bool = True) -> None:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
         gc.enable()
-        spec = sandbox_spec(spec_data)
-        os.makedirs(spec.directory, 0o700, exist_ok=True)
-        connection = Connection(given)
-        shim = Shim(spec, machine)
+        self.machine = machine
         try:
-            enter_namespaces(spec)
+            self.link = PodLink() if network else None
+            syscalls.unshare(syscalls.CLONE_NEWUTS | (syscalls.CLONE_NEWIPC if ipc else 0))
+            self.shm = SharedMemory(machine.clones_detached) if ipc else None
+        except NetlinkError:
+            raise
+        except OSError as error:
+            raise StepFailed("make the pod's namespaces", error.errno or errno.EIO) from error
+
+    def become(self, spec: SandboxSpec) -> Shim:
+        """Raises StepFailed or OSError, with no process or cgroup left."""
+        os.makedirs(spec.directory, 0o700, exist_ok=True)
+        shim = Shim(spec, self.machine, self.shm)
+        try:
+            if self.link is not None and spec.network is not None:
+                self.link.configure(spec.network)
+            self._name(spec)
             shim.pod.prepare()
             shim.publish()
-        except (RuntimeFailure, OSError) as error:
+        except (RuntimeFailure, OSError):
             shim.pod.destroy()
+            raise
+        return shim
+
+    def _name(self, spec: SandboxSpec) -> None:
+        step = f"set the host name {spec.hostname}"
+        try:
+            if spec.hostname:
+                syscalls.sethostname(spec.hostname)
+            for name, value in spec.sysctls.items():
+                step = f"set {name} to {value}"
+                cgroups.Write(f"/proc/sys/{name.replace('.', '/')}", value).execute()
+        except OSError as error:
+            raise StepFailed(step, error.errno or errno.EIO) from error
+
+
+def main(machine: containers.Machine, spec_data: Mapping[str, Any], given: socket.socket) -> NoReturn:
+    """The forked child of the zygote, for a pod that is known."""
+    try:
+        spec = sandbox_spec(spec_data)
+        try:
+            blank = Blank(machine, network=spec.network is not None, ipc=not spec.host_ipc)
+        except (RuntimeFailure, OSError) as error:
             _refuse(given, error)
             os._exit(1)
-        shim.serve(connection)
-        shim.loop()
+        _serve(blank, spec, given)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(1)
+
+
+def wait(machine: containers.Machine, bell: socket.socket) -> NoReturn:
+    """The forked child of the zygote, ahead of its pod: what comes through `bell` says which."""
+    try:
+        blank = Blank(machine)
+        packet = wire.receive(bell)
+        if packet is not None:
+            bell.close()
+            message, (fd,) = packet
+            _serve(blank, sandbox_spec(message["spec"]), socket.socket(fileno=fd))
+    except (RuntimeFailure, OSError):
+        # The pod it was meant for will be forked afresh and meet the same refusal, with somebody listening.
+        pass
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(1)
+
+
+def _serve(blank: Blank, spec: SandboxSpec, given: socket.socket) -> NoReturn:
+    try:
+        shim = blank.become(spec)
+    except (RuntimeFailure, OSError) as error:
+        _refuse(given, error)
+        os._exit(1)
+    shim.serve(Connection(given))
+    shim.loop()
 
 
 def _refuse(given: socket.socket, error: Exception) -> None:
