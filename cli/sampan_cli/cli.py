@@ -51,7 +51,37 @@ class _Parser(argparse.ArgumentParser):
     """Errors go to stderr in kubectl's words, with exit code 1."""
 
     def error(self, message: str) -> NoReturn:
-        raise CliError(f"error: {message}\nSee '{self.prog} --help' for usage.")
+        raise CliError(f"error: {_as_kubectl(message)}\nSee '{self.prog} --help' for usage.")
+
+    def read(self, words: list[str]) -> argparse.Namespace:
+        args, rest = self.parse_known_args(words)
+        for word in rest:
+            if word.startswith("--"):
+                self.error(f"unknown flag: {word.partition('=')[0]}")
+            if word.startswith("-"):
+                self.error(f"unknown shorthand flag: {word[1]!r} in {word}")
+        # Words on both sides of a flag, as in `get pod -n x y`, are beyond argparse's usual way.
+        return self.parse_intermixed_args(words) if rest else args
+
+
+def _as_kubectl(message: str) -> str:
+    """argparse's complaints in kubectl's words."""
+    flag = message.removeprefix("argument ").partition(":")[0].rpartition("/")[2]
+    if message.endswith(("expected one argument", "expected at least one argument")):
+        return f"flag needs an argument: {flag}"
+    if ": invalid choice: " in message:
+        given, _, choices = message.partition(": invalid choice: ")[2].partition(" (choose from ")
+        said = given.strip("'")
+        return f'invalid argument "{said}" for "{flag}" flag: must be one of {choices.rstrip(")")}'
+    if ": invalid " in message:
+        what, _, given = message.partition(": invalid ")[2].partition(" value: ")
+        said = given.strip("'")
+        reason = {"int": "not a whole number", "float": "not a number"}.get(what, f"not {what}")
+        return f'invalid argument "{said}" for "{flag}" flag: {reason}'
+    _required, _, names = message.partition(" required: ")
+    if names.startswith("-"):
+        return "required flag(s) " + ", ".join(f'"{name.strip("-")}"' for name in names.split(", ")) + " not set"
+    return message.replace("unrecognized arguments:", "unexpected arguments:")
 
 
 def run(argv: list[str]) -> int:
@@ -72,13 +102,12 @@ def run(argv: list[str]) -> int:
 def _run(argv: list[str]) -> int:
     position = _verb_position(argv)
     if position is None:
-        print(usage())
-        return 0
+        return _no_verb(argv)
     verb = _ALIASES.get(argv[position], argv[position])
     if verb in ("help", "version"):
         return _help(argv[position + 1 :]) if verb == "help" else _version()
     if verb not in CLUSTER_VERBS and verb not in API_VERBS:
-        raise CliError(f'error: unknown command "{verb}" for "sampan"\nRun \'sampan --help\' for usage.')
+        raise _unknown_command(verb)
     module = importlib.import_module(f"sampan_cli.verbs.{verb}")
     summary = CLUSTER_VERBS.get(verb) or API_VERBS[verb]
     parser = _Parser(prog=f"sampan {verb}", description=summary, formatter_class=_Formatter, allow_abbrev=False)
@@ -89,11 +118,31 @@ def _run(argv: list[str]) -> int:
     if "--" in words:
         split = words.index("--")
         words, command = words[:split], words[split + 1 :]
-    args = parser.parse_args(words)
+    args = parser.read(words)
     args.command = command
     result: int = module.run(args)
     sys.stdout.flush()
     return result
+
+
+def _no_verb(argv: list[str]) -> int:
+    if "--version" in argv:
+        return _version()
+    known = {"-h", "--help", *_VALUE_FLAGS}
+    for word in argv:
+        flag = word.partition("=")[0]
+        if word.startswith("-") and flag not in known:
+            raise CliError(f"error: unknown flag: {flag}\nSee 'sampan --help' for usage.")
+    print(usage())
+    return 0
+
+
+def _unknown_command(word: str) -> CliError:
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, [*CLUSTER_VERBS, *API_VERBS], n=1)
+    meant = f"\n\nDid you mean this?\n\t{close[0]}\n" if close else ""
+    return CliError(f'error: unknown command "{word}" for "sampan"{meant}\nRun \'sampan --help\' for usage.')
 
 
 def _verb_position(argv: list[str]) -> int | None:

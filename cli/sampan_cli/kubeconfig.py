@@ -54,7 +54,7 @@ def load(path: str, context: str = "") -> Access:
     wanted = context or data.get("current-context") or ""
     chosen = _named(data.get("contexts"), wanted, "context")
     if context and not chosen:
-        raise CliError(f'error: context "{context}" does not exist')
+        raise CliError(f"Error in configuration: context was not found for specified context: {context}")
     cluster = _named(data.get("clusters"), chosen.get("cluster", ""), "cluster")
     user = _named(data.get("users"), chosen.get("user", ""), "user")
     return Access(

@@ -79,11 +79,23 @@ def _texts(names: list[str], recursive: bool) -> Iterator[tuple[str, str]]:
         if not path.exists():
             raise CliError(f'error: the path "{name}" does not exist')
         if path.is_file():
-            yield name, path.read_text()
+            yield name, _text_of(path)
             continue
         found = path.rglob("*") if recursive else path.iterdir()
-        for file in sorted(f for f in found if f.suffix in SUFFIXES and f.is_file()):
-            yield str(file), file.read_text()
+        files = sorted(f for f in found if f.suffix in SUFFIXES and f.is_file())
+        if not files:
+            raise CliError(f"error: error reading [{name}]: recognized file extensions are [{' '.join(SUFFIXES)}]")
+        for file in files:
+            yield str(file), _text_of(file)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise CliError(f"error: open {path}: {str(error.strerror).lower()}") from error
+    except UnicodeDecodeError as error:
+        raise CliError(f"error: error parsing {path}: invalid UTF-8") from error
 
 
 def _documents(source: str, text: str) -> Iterator[dict[str, Any]]:

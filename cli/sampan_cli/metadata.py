@@ -25,7 +25,7 @@ ANNOTATIONS = Words("annotations", "annotation", "annotated", "annotated", "kube
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("words", nargs="+", metavar="TYPE[/NAME] [NAME...] KEY=VALUE|KEY-")
+    parser.add_argument("words", nargs="*", metavar="TYPE[/NAME] [NAME...] KEY=VALUE|KEY-")
     parser.add_argument("--overwrite", action="store_true", help="of keys that have another value now")
     parser.add_argument("-l", "--selector", default="")
     parser.add_argument("--all", action="store_true")

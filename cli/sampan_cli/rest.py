@@ -227,6 +227,10 @@ def _error(code: int, body: bytes) -> ServerError:
         status = None
     if not isinstance(status, dict) or status.get("kind") != "Status":
         text = body.decode(errors="replace").strip()
+        if code == 404:
+            return ServerError(
+                code, {"reason": "NotFound", "message": "the server could not find the requested resource"}
+            )
         status = {"message": text or f"the server answered with code {code} and nothing else"}
     return ServerError(code, status)
 

@@ -39,6 +39,12 @@ class Target(NamedTuple):
 
 def from_args(args: argparse.Namespace) -> Session:
     path = kubeconfig.find(args.kubeconfig, args.cluster)
+    if not path and not args.server:
+        option = "" if args.cluster == "sampan" else f" --cluster {args.cluster}"
+        raise CliError(
+            f'error: no cluster "{args.cluster}" on this machine and no kubeconfig:'
+            f' start one with "sampan up{option}", or give --kubeconfig or --server'
+        )
     access = kubeconfig.load(path, args.context) if path else Access()
     if args.server:
         access = access._replace(server=args.server.rstrip("/"))

@@ -12,6 +12,7 @@ from cri_api.v1 import api_pb2_grpc as cri_grpc
 
 from sampan_agent.errors import CriError, CriNotFound, RuntimeDown
 from sampan_agent.observed import Observed, ObservedContainer, ObservedSandbox, State
+from sampan_agent.unary import reply_to
 
 LABEL_POD_NAME = "io.kubernetes.pod.name"
 LABEL_POD_NAMESPACE = "io.kubernetes.pod.namespace"
@@ -245,7 +246,7 @@ def _container(item: Any, status: Any) -> ObservedContainer:
 
 async def _call(method: Any, request: Any, timeout: float = _SHORT) -> Any:
     try:
-        return await method(request, timeout=timeout)
+        return await reply_to(method(request, timeout=timeout))
     except grpc.aio.AioRpcError as e:
         raise _translated(e) from e
     except grpc.aio.UsageError as e:

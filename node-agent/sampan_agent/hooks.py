@@ -19,7 +19,8 @@ async def run_hook(
 ) -> str:
     """What went wrong, or ""."""
     try:
-        return await asyncio.wait_for(_run(node, pod, container, container_id, hook, timeout), timeout)
+        async with asyncio.timeout(timeout):
+            return await _run(node, pod, container, container_id, hook, timeout)
     except TimeoutError:
         return f"timed out after {timeout:.0f}s"
 

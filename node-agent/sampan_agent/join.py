@@ -22,6 +22,7 @@ from sampan_proto import node_pb2, node_pb2_grpc
 
 from sampan_agent.atomic import write_file
 from sampan_agent.settings import Settings
+from sampan_agent.unary import reply_to
 
 _log = logging.getLogger(__name__)
 _MAX_DELAY = 2.0
@@ -117,10 +118,10 @@ async def _join(settings: Settings, file: JoinFile, request: bytes) -> bytes:
             credentials = grpc.ssl_channel_credentials(file.ca)
             async with grpc.aio.secure_channel(file.server, credentials, CHANNEL_OPTIONS) as channel:
                 stub = node_pb2_grpc.BootstrapStub(channel)
-                reply = await stub.Join(
-                    node_pb2.JoinRequest(node_name=settings.node_name, token=file.token, certificate_request=request),
-                    timeout=10,
+                asked = node_pb2.JoinRequest(
+                    node_name=settings.node_name, token=file.token, certificate_request=request
                 )
+                reply = await reply_to(stub.Join(asked, timeout=10))
                 return bytes(reply.certificate)
         except grpc.aio.AioRpcError as e:
             _log.warning("joining %s: %s", file.server, e.details())

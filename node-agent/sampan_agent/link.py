@@ -19,6 +19,7 @@ from sampan_proto import node_pb2, node_pb2_grpc
 
 from sampan_agent.errors import ObjectUnavailable
 from sampan_agent.join import CHANNEL_OPTIONS, Identity
+from sampan_agent.unary import reply_to
 
 _log = logging.getLogger(__name__)
 _FIRST_DELAY, _MAX_DELAY = 0.05, 2.0
@@ -84,7 +85,7 @@ class Link:
             raise ObjectUnavailable(f"{kind} {namespace}/{name}: the master is away")
         request = node_pb2.ObjectRequest(kind=kind, namespace=namespace, name=name)
         try:
-            reply: node_pb2.ObjectReply = await self._stub.GetObject(request, timeout=10)
+            reply: node_pb2.ObjectReply = await reply_to(self._stub.GetObject(request, timeout=10))
         except grpc.aio.AioRpcError as e:
             missing = e.code() is grpc.StatusCode.NOT_FOUND
             text = f'{kind.lower()} "{name}" not found' if missing else f"{kind} {namespace}/{name}: {e.details()}"
@@ -215,7 +216,8 @@ class Link:
     async def _send_node_status(self, call: Any, sending: asyncio.Lock, listener: Listener) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._status_wanted.wait(), self._status_seconds)
+                async with asyncio.timeout(self._status_seconds):
+                    await self._status_wanted.wait()
             except TimeoutError:
                 pass
             self._status_wanted.clear()

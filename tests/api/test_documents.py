@@ -122,5 +122,5 @@ def test_a_yaml_key_set_twice_counts_last_unless_strict():
 
 @pytest.mark.parametrize("piece", ["[", "{a: ", "- ", "? "])
 def test_deep_yaml_is_refused_before_it_costs_anything(piece):
-    with pytest.raises(DecodeError, match="exceeded max depth"):
+    with pytest.raises(DecodeError, match=r"exceeded max(imum nesting)? depth"):
         decode_yaml(piece * 500_000)

@@ -151,3 +151,41 @@ def test_an_unknown_verb_says_so(capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_server_is_said_as_kubectl_says_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["get", "--raw", "/x", "-s", "http://127.0.0.1:1", "--kubeconfig", "/dev/null"]) == 1
     assert "The connection to the server 127.0.0.1:1 was refused - did you specify" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["get", "pods", "--frob"], "error: unknown flag: --frob\n"),
+        (["get", "pods", "-z"], "error: unknown shorthand flag: 'z' in -z\n"),
+        (["get", "pods", "-n"], "error: flag needs an argument: --namespace\n"),
+        (["scale", "rs", "x"], 'error: required flag(s) "replicas" not set\n'),
+        (
+            ["scale", "rs", "x", "--replicas=y"],
+            'error: invalid argument "y" for "--replicas" flag: not a whole number\n',
+        ),
+        (["create", "ns", "x", "--dry-run=y"], 'invalid argument "y" for "--dry-run" flag: must be one of '),
+        (["up", "now"], "error: unexpected arguments: now\n"),
+        (["exec", "p", "sh"], "error: exec [POD] [COMMAND] is not supported anymore. "),
+        (["gte"], "Did you mean this?\n\tget\n"),
+        (["--frob"], "error: unknown flag: --frob\n"),
+    ],
+)
+def test_a_wrong_command_line_is_refused_in_kubectls_words(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_names_may_stand_on_both_sides_of_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["get", "pod", "-s", "http://127.0.0.1:1", "x", "--kubeconfig", "/dev/null"]) == 1
+    assert "The connection to the server 127.0.0.1:1 was refused" in capsys.readouterr().err
+
+
+def test_without_a_cluster_the_way_to_one_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    assert run(["get", "pods", "--cluster", "not-there"]) == 1
+    assert 'start one with "sampan up --cluster not-there"' in capsys.readouterr().err

@@ -78,7 +78,7 @@ def test_hierarchies_of_a_hybrid_host() -> None:
 27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 """
     one, two = hierarchies(text)
-    assert (one.version, one.controllers) == (1, {"cpu", "cpuacct"})
+    assert (one.version, one.controllers) == (1, frozenset({"cpu", "cpuacct"}))
     assert (two.version, two.at("/sampan/x")) == (2, Path("/nowhere/unified/sampan/x"))
 
 

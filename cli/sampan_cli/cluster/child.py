@@ -30,6 +30,18 @@ def name_process(name: str) -> None:
     _libc.prctl(PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
+def retitle_process(title: str) -> None:
+    """What `ps aux` shows: the memory of our arguments, which the interpreter has copied long ago.
+
+    It keeps its length: PR_SET_MM_ARG_END would need CAP_SYS_RESOURCE. proc_pid_stat(5), fields 48 and 49.
+    """
+    with open("/proc/self/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
+    start, end = int(fields[48 - 3]), int(fields[49 - 3])
+    if 0 < start < end:
+        ctypes.memmove(start, title.encode()[: end - start - 1].ljust(end - start, b"\0"), end - start)
+
+
 def become_subreaper() -> None:
     """Orphans of the cluster come to us, not to pid 1, which does not reap everywhere."""
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -62,6 +74,7 @@ def _become(cluster: str, component: Component, generation: int, close: Iterable
         if not component.module:
             os.execvp(component.argv[0], component.argv)
         name_process(f"sampan-{component.name}")
+        retitle_process(f"sampan-{component.name} --cluster {cluster}")
         sys.argv = [component.module, *component.argv]
         code = importlib.import_module(component.module).main(list(component.argv))
     except SystemExit as left:

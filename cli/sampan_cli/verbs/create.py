@@ -29,12 +29,12 @@ def run(args: argparse.Namespace) -> int:
         from sampan_cli.manifests import objects
 
         for source, obj in objects(args.filename, args.recursive):
-            _create(session, obj, args, f'error when creating "{source}"', source)
+            _create(session, obj, args, source)
         return 0
     if not args.words:
         raise UsageError("must specify one of -f and -k")
     obj = _generated(args)
-    _create(session, obj, args, f"failed to create {obj['kind'].lower()}", "")
+    _create(session, obj, args, "")
     return 0
 
 
@@ -59,11 +59,14 @@ def _data(args: argparse.Namespace) -> dict[str, str]:
         data[key] = value
     for given in args.from_file:
         key, _, path = given.rpartition("=")
-        data[key or Path(path).name] = Path(path).read_text()
+        try:
+            data[key or Path(path).name] = Path(path).read_text()
+        except OSError as error:
+            raise UsageError(f"error reading {path}: {str(error.strerror).lower()}") from error
     return data
 
 
-def _create(session: Session, obj: dict[str, Any], args: argparse.Namespace, context: str, source: str) -> None:
+def _create(session: Session, obj: dict[str, Any], args: argparse.Namespace, source: str) -> None:
     from sampan_cli.verbs.apply import resource_of
 
     resource = resource_of(session, source, obj)
@@ -77,7 +80,7 @@ def _create(session: Session, obj: dict[str, Any], args: argparse.Namespace, con
         try:
             made = session.api.call("POST", resource.path(namespace), query, obj)
         except ServerError as error:
-            raise _worded(error, context, bool(source)) from error
+            raise _worded(error, source) from error
     label = f"{resource.qualified_singular}/{made['metadata']['name']}"
     if args.output in ("yaml", "json"):
         _print(made, args.output)
@@ -85,10 +88,10 @@ def _create(session: Session, obj: dict[str, Any], args: argparse.Namespace, con
         print(label if args.output == "name" else f"{label} created{suffix}")
 
 
-def _worded(error: ServerError, context: str, from_file: bool) -> CliError:
-    if from_file:
-        return error if error.reason == "Invalid" else error.within(context)
-    return CliError(f"error: {context}: {error.status.get('message', '')}")
+def _worded(error: ServerError, source: str) -> ServerError:
+    if not source or error.reason == "Invalid":
+        return error
+    return error.within(f'error when creating "{source}"')
 
 
 def _print(obj: dict[str, Any], output: str) -> None:

@@ -27,7 +27,7 @@ CHUNK = 32 * 1024
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pod", metavar="POD")
+    parser.add_argument("words", nargs="*", metavar="POD|TYPE/NAME")
     parser.add_argument("-c", "--container", default="")
     parser.add_argument("-i", "--stdin", action="store_true", help="pass standard input on")
     parser.add_argument("-t", "--tty", action="store_true", help="on a terminal")
@@ -36,12 +36,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if not args.words:
+        raise UsageError("pod or type/name must be specified")
+    if len(args.words) > 1:
+        raise UsageError("exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead")
     if not args.command:
         raise UsageError("you must specify at least one command for the container")
     session = from_args(args)
-    name = args.pod.removeprefix("pod/").removeprefix("pods/").removeprefix("po/")
-    path = f"/api/v1/namespaces/{session.namespace}/pods/{name}"
-    pod = session.api.call("GET", path)
+    pod = containers.pod_of(session, args.words[0])
+    path = f"/api/v1/namespaces/{session.namespace}/pods/{pod['metadata']['name']}"
     phase = pod.get("status", {}).get("phase")
     if phase in ("Succeeded", "Failed"):
         raise CliError(f"error: cannot exec into a container in a completed pod; current phase is {phase}")

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from sampan_cli.discovery import Resource
-from sampan_cli.errors import ServerError, UsageError
+from sampan_cli.errors import CliError, ServerError, UsageError
 from sampan_cli.rest import JSON
 from sampan_cli.session import Session, Target, from_args, targets
 from sampan_cli.table import Columns
@@ -63,9 +63,9 @@ def run(args: argparse.Namespace) -> int:
             found.append(Target(resource, obj["metadata"].get("name", "")))
         return show(session, found, args)
     if not args.words:
-        raise UsageError(
-            'You must specify the type of resource to get. Use "sampan get pods" or another type.'
-            "\nRequired resource not specified."
+        raise CliError(
+            "You must specify the type of resource to get, such as pods, nodes or rs.\n\n"
+            "error: Required resource not specified.\nSee 'sampan get --help' for usage."
         )
     return show(session, targets(session, args.words), args)
 
@@ -97,12 +97,25 @@ def _list(session: Session, target: Target, args: argparse.Namespace, accept: st
         query["limit"] = str(args.chunk_size)
     pages = []
     while True:
-        page = session.api.call("GET", _path(session, target, args), query, accept=accept)
+        try:
+            page = session.api.call("GET", _path(session, target, args), query, accept=accept)
+        except ServerError as error:
+            raise _about_selectors(error, target, args) from error
         pages.append(page)
         token = page.get("metadata", {}).get("continue") if not target.name else ""
         if not token:
             return pages
         query["continue"] = token
+
+
+def _about_selectors(error: ServerError, target: Target, args: argparse.Namespace) -> ServerError:
+    if error.reason != "BadRequest" or target.name:
+        return error
+    resource = target.resource
+    return error.within(
+        f'Unable to find "{resource.group}/{resource.version}, Resource={resource.plural}" that match'
+        f' label selector "{args.selector}", field selector "{args.field_selector}"'
+    )
 
 
 def _tables(session: Session, wanted: list[Target], args: argparse.Namespace) -> int:

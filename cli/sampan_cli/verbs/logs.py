@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 from sampan_cli import containers
-from sampan_cli.errors import CliError, UsageError
-from sampan_cli.session import Session, from_args, seconds, targets
+from sampan_cli.errors import CliError, ServerError, UsageError
+from sampan_cli.session import Session, from_args, seconds
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,35 +33,23 @@ def run(args: argparse.Namespace) -> int:
         return _selected(session, args)
     if not args.words:
         raise UsageError(
-            "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument"
+            "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\n"
+            "POD or TYPE/NAME is a required argument for the logs command"
         )
     if len(args.words) > 1:
         args.container = args.container or args.words[1]
-    pod = _pod(session, args.words[0])
+    try:
+        pod = containers.pod_of(session, args.words[0], announce=True)
+    except ServerError as error:
+        if error.reason != "NotFound":
+            raise
+        message = f'{error.status.get("message")} in namespace "{session.namespace}"'
+        raise CliError(f"error: error from server (NotFound): {message}") from error
     names = containers.names(pod) if args.all_containers else [containers.choose(pod, args.container)]
     if len(names) == 1:
         _copy(session, pod, names[0], args)
         return 0
     return _many(session, [(pod, name) for name in names], args)
-
-
-def _pod(session: Session, word: str) -> dict[str, Any]:
-    """A pod, or the first pod of what `type/name` selects."""
-    if "/" not in word:
-        return dict(session.api.call("GET", f"/api/v1/namespaces/{session.namespace}/pods/{word}"))
-    target = targets(session, [word])[0]
-    obj = session.api.call("GET", target.resource.path(session.namespace, target.name))
-    if target.resource.qualified == "pods":
-        return dict(obj)
-    labels = (obj.get("spec", {}).get("selector") or {}).get("matchLabels")
-    if not labels:
-        raise CliError(f"error: cannot get the logs from {target.resource.qualified}: selector not found")
-    pods = _list(session, ",".join(f"{k}={v}" for k, v in labels.items()))
-    if not pods:
-        raise CliError(f"error: no pods found for {word}")
-    if len(pods) > 1:
-        print(f"Found {len(pods)} pods, using pod/{pods[0]['metadata']['name']}", file=sys.stderr)
-    return pods[0]
 
 
 def _list(session: Session, selector: str) -> list[dict[str, Any]]:

@@ -59,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
     )
     brought = bringup.bring_up(settings, say)
     if brought.was_running:
-        say(f"cluster {args.cluster} is already running")
+        count = len(brought.plan.nodes)
+        say(f"cluster {args.cluster} is already running, as it was started: {count} node{'s' if count > 1 else ''}")
     session = waiting.wait_for_api(brought.plan, args.timeout, say)
     waiting.wait_for_nodes(session, brought.plan, args.timeout, say)
     if not args.no_apply and not brought.was_running:
@@ -96,7 +97,9 @@ def _memory_bytes(text: str) -> int:
 
 def _next_commands(cluster: str, kubeconfig: str) -> str:
     flag = "" if cluster == "sampan" else f" --cluster {cluster}"
-    program = "sampan" if shutil.which("sampan") else os.path.relpath(sys.argv[0])
+    near = os.path.relpath(sys.argv[0])
+    path = os.path.abspath(sys.argv[0]) if near.startswith("..") else near
+    program = "sampan" if shutil.which("sampan") else path
     return f"""
 Try next:
   {program}{flag} get nodes,pods,rs -A -o wide

@@ -133,7 +133,8 @@ class ApiServer:
 
     async def _check_store(self) -> str:
         try:
-            await asyncio.wait_for(self._storage.cache.fresh(), 3.0)
+            async with asyncio.timeout(3.0):
+                await self._storage.cache.fresh()
         except (StoreUnavailable, ServiceUnavailable, TimeoutError):
             return "reason withheld"
         return ""

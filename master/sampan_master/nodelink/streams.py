@@ -126,7 +126,8 @@ class PendingStreams:
             )
         )
         try:
-            return await asyncio.wait_for(answer, OPEN_TIMEOUT_SECONDS)
+            async with asyncio.timeout(OPEN_TIMEOUT_SECONDS):
+                return await answer
         except TimeoutError as e:
             raise ServiceUnavailable(f'node "{node}" does not answer') from e
         finally:

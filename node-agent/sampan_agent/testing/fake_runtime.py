@@ -191,7 +191,8 @@ class FakeRuntime(cri_grpc.RuntimeServiceServicer, cri_grpc.ImageServiceServicer
             self._end(container, 143)
             return cri.StopContainerResponse()
         try:
-            await asyncio.wait_for(self._ended[container.id].wait(), request.timeout or 0.001)
+            async with asyncio.timeout(request.timeout or 0.001):
+                await self._ended[container.id].wait()
         except TimeoutError:
             self._end(container, 137)
         return cri.StopContainerResponse()
