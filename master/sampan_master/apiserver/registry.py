@@ -104,6 +104,8 @@ class Registry:
         preparing.for_create(rt, obj, self.clock.now())
         self._validate(rt, obj, [*rt.validate(obj), *rt.validate_create(obj)])
         options.warnings += rt.warnings(obj)
+        if rt.idle:
+            options.warnings.append(f"{rt.qualified} are stored, but no part of Sampan acts on them yet")
         for _ in range(_NAME_ATTEMPTS if generated else 1):
             try:
                 return await self._store_new(rt, obj, options)

@@ -93,7 +93,8 @@ def no_warnings(obj: Object) -> Iterable[str]:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResourceType:
     """`generation`: counts spec changes. `separate_status`: only `/status` writes status. `storage`: the directory of
-    its keys, the plural unless another resource has it too. `expires`: events, which go by themselves.
+    its keys, the plural unless another resource has it too. `expires`: events, which go by themselves. `idle`: no part
+    of Sampan acts on the kind yet; whoever creates one is told so.
 
     `field_selectors` maps a selectable path beside metadata.name and metadata.namespace to its reader.
     Deletion: `grace` says how many seconds the object has (None asked: its own default), `lingers` whether something
@@ -125,6 +126,7 @@ class ResourceType:
     field_selectors: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     warnings: Callable[[Object], Iterable[str]] = no_warnings
     expires: bool = False
+    idle: bool = False
     grace: Callable[[Object, int | None], int] = no_grace
     lingers: Callable[[Object], bool] = has_finalizers
     mark_deleted: Callable[[Object], None] = nothing
