@@ -13,12 +13,20 @@ _HOMES = {
     "v1": {
         "Binding": "core_v1.binding",
         "ConfigMap": "core_v1.configuration",
+        "Endpoints": "core_v1.endpoints",
         "Event": "core_v1.event",
+        "LimitRange": "core_v1.limits",
         "Namespace": "core_v1.namespace",
         "Node": "core_v1.node",
+        "PersistentVolume": "core_v1.persistent_volume",
+        "PersistentVolumeClaim": "core_v1.claims",
         "Pod": "core_v1.pod",
+        "PodTemplate": "core_v1.replication",
         "PodTemplateSpec": "core_v1.pod",
+        "ReplicationController": "core_v1.replication",
+        "ResourceQuota": "core_v1.quota",
         "Secret": "core_v1.configuration",
+        "Service": "core_v1.service",
         "ServiceAccount": "core_v1.configuration",
     },
     "apps/v1": {"ReplicaSet": "apps_v1"},
@@ -35,6 +43,7 @@ _HOMES = {
     },
     "autoscaling/v1": {"Scale": "autoscaling_v1"},
     "coordination.k8s.io/v1": {"Lease": "coordination_v1"},
+    "discovery.k8s.io/v1": {"EndpointSlice": "discovery_v1"},
     "events.k8s.io/v1": {"Event": "events_v1"},
     "meta.k8s.io/v1": {
         "DeleteOptions": "meta_v1",
@@ -45,8 +54,10 @@ _HOMES = {
         "Status": "meta_v1",
         "Table": "tables",
     },
+    "node.k8s.io/v1": {"RuntimeClass": "node_v1"},
     "policy/v1": {"Eviction": "policy_v1"},
     "scheduling.k8s.io/v1": {"PriorityClass": "scheduling_v1"},
+    "storage.k8s.io/v1": {"StorageClass": "storage_v1"},
 }
 
 _EVERYWHERE = frozenset({"DeleteOptions", "Status"})

@@ -170,3 +170,16 @@ class Status(TypedModel):
     reason: str | None = field(4, "One CamelCase word for programs: why it is so.", go="v1.StatusReason")
     details: StatusDetails | None = field(5, "What it was about.")
     code: Int32 | None = field(6, "HTTP status code.")
+
+
+class Condition(Model):
+    """One observation about an object."""
+
+    type: str = field(1, "Which observation this is.", required=True, always=True)
+    status: str = field(2, "True, False or Unknown.", required=True, always=True, go="v1.ConditionStatus")
+    observedGeneration: Int64 | None = field(3, "Generation of the spec this was observed at.")
+    lastTransitionTime: Time = field(
+        4, "When `status` last changed from one value to another.", required=True, always=True
+    )
+    reason: str = field(5, "One CamelCase word for programs: why it is so.", required=True, always=True)
+    message: str = field(6, "A sentence for people.", required=True, always=True)

@@ -1,6 +1,6 @@
-"""Claims on persistent storage, as far as a pod can hold them."""
+"""Claims on persistent storage, and how a pod holds one."""
 
-from sampan_api.fields import Model, Quantity, field
+from sampan_api.fields import Model, Quantity, Time, TypedModel, field
 from sampan_api.models.core_v1.references import TypedLocalObjectReference, TypedObjectReference
 from sampan_api.models.meta_v1 import LabelSelector, ObjectMeta
 
@@ -52,3 +52,70 @@ class PersistentVolumeClaimVolumeSource(Model):
 
     claimName: str = field(1, "Claim in the pod's namespace.", required=True, always=True)
     readOnly: bool | None = field(2, "Mount it so that nobody can write to it.")
+
+
+class PersistentVolumeClaimCondition(Model):
+    """One observation about a claim."""
+
+    type: str = field(
+        1, "Which observation: Resizing, …", required=True, always=True, go="v1.PersistentVolumeClaimConditionType"
+    )
+    status: str = field(2, "True, False or Unknown.", required=True, always=True, go="v1.ConditionStatus")
+    lastProbeTime: Time | None = field(3, "When it was last looked at.", always=True)
+    lastTransitionTime: Time | None = field(4, "When `status` last changed from one value to another.", always=True)
+    reason: str | None = field(5, "One CamelCase word for programs: why it is so.")
+    message: str | None = field(6, "A sentence for people.")
+
+
+class ModifyVolumeStatus(Model):
+    """A change of the volume's attributes that is under way."""
+
+    targetVolumeAttributesClassName: str | None = field(1, "The class it shall have.")
+    status: str = field(
+        2,
+        "Pending, InProgress or Infeasible.",
+        required=True,
+        always=True,
+        enum=("InProgress", "Infeasible", "Pending"),
+        go="v1.PersistentVolumeClaimModifyVolumeStatus",
+    )
+
+
+class PersistentVolumeClaimStatus(Model):
+    """What the claim has got."""
+
+    phase: str | None = field(
+        1, "Pending, Bound or Lost.", enum=("Bound", "Lost", "Pending"), go="v1.PersistentVolumeClaimPhase"
+    )
+    accessModes: list[str] | None = field(
+        2,
+        "How nodes and pods can share the volume.",
+        list_type="atomic",
+        enum=("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"),
+        go="[]v1.PersistentVolumeAccessMode",
+    )
+    capacity: dict[str, Quantity] | None = field(3, "Size of the volume.", go="v1.ResourceList")
+    conditions: list[PersistentVolumeClaimCondition] | None = field(
+        4, "Observations such as Resizing.", patch="merge", merge_key="type", list_type="map", map_keys=("type",)
+    )
+    allocatedResources: dict[str, Quantity] | None = field(
+        5, "Size that is set aside for it, also while it is enlarged.", go="v1.ResourceList"
+    )
+    allocatedResourceStatuses: dict[str, str] | None = field(
+        7,
+        "How far each enlargement is.",
+        map_type="granular",
+        go="map[v1.ResourceName]v1.ClaimResourceStatus",
+    )
+    currentVolumeAttributesClassName: str | None = field(8, "The class of attributes in force.", pointer=True)
+    modifyVolumeStatus: ModifyVolumeStatus | None = field(9, "The change of attributes under way.")
+
+
+class PersistentVolumeClaim(TypedModel):
+    """A wish for storage, and the volume it was given."""
+
+    API_VERSION = "v1"
+
+    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
+    spec: PersistentVolumeClaimSpec | None = field(2, "What is wanted.", always=True)
+    status: PersistentVolumeClaimStatus | None = field(3, "What was observed.", always=True)

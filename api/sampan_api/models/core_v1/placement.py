@@ -184,3 +184,22 @@ class Taint(Model):
         go="v1.TaintEffect",
     )
     timeAdded: Time | None = field(4, "When it was put there.", pointer=True)
+
+
+class TopologySelectorLabelRequirement(Model):
+    """One condition on where a volume is made."""
+
+    key: str = field(1, "Label of nodes.", required=True, always=True)
+    values: list[str] = field(
+        2, "The values it may have; one of them is chosen.", required=True, always=True, list_type="atomic"
+    )
+
+
+class TopologySelectorTerm(Model):
+    """Where volumes may be made, by the labels of nodes."""
+
+    MAP_TYPE = "atomic"
+
+    matchLabelExpressions: list[TopologySelectorLabelRequirement] | None = field(
+        1, "The conditions; all must hold.", list_type="atomic"
+    )

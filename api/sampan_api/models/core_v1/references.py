@@ -42,3 +42,12 @@ class TypedObjectReference(Model):
     kind: str = field(2, "Kind of the object.", required=True, always=True)
     name: str = field(3, "Name of the object.", required=True, always=True)
     namespace: str | None = field(4, "Namespace of the object when it is not the same one.", pointer=True)
+
+
+class SecretReference(Model):
+    """A Secret anywhere in the cluster."""
+
+    MAP_TYPE = "atomic"
+
+    name: str | None = field(1, "Name of the Secret.")
+    namespace: str | None = field(2, "Its namespace.")

@@ -1,0 +1,60 @@
+"""PodTemplate, and ReplicationController, which ReplicaSet took the place of."""
+
+from sampan_api.fields import Int32, Int64, Model, Time, TypedModel, field
+from sampan_api.models.core_v1.pod import PodTemplateSpec
+from sampan_api.models.meta_v1 import ObjectMeta
+
+
+class PodTemplate(TypedModel):
+    """A pod template stored by itself."""
+
+    API_VERSION = "v1"
+
+    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
+    template: PodTemplateSpec | None = field(2, "The pods it describes.", always=True)
+
+
+class ReplicationControllerSpec(Model):
+    """How many pods, and which."""
+
+    replicas: Int32 | None = field(1, "How many; 1 by default.", pointer=True, default=1)
+    minReadySeconds: Int32 | None = field(4, "Ready for this long counts as available.")
+    selector: dict[str, str] | None = field(
+        2, "Labels of the pods that count; the template's by default.", map_type="atomic"
+    )
+    template: PodTemplateSpec | None = field(3, "How new pods are made.")
+
+
+class ReplicationControllerCondition(Model):
+    """One observation about a ReplicationController."""
+
+    type: str = field(
+        1, "Which observation this is.", required=True, always=True, go="v1.ReplicationControllerConditionType"
+    )
+    status: str = field(2, "True, False or Unknown.", required=True, always=True, go="v1.ConditionStatus")
+    lastTransitionTime: Time | None = field(3, "When `status` last changed from one value to another.", always=True)
+    reason: str | None = field(4, "One CamelCase word for programs: why it is so.")
+    message: str | None = field(5, "A sentence for people.")
+
+
+class ReplicationControllerStatus(Model):
+    """How many there are."""
+
+    replicas: Int32 = field(1, "Pods that exist.", required=True, always=True)
+    fullyLabeledReplicas: Int32 | None = field(2, "Pods that carry all labels of the template.")
+    readyReplicas: Int32 | None = field(4, "Pods that are ready.")
+    availableReplicas: Int32 | None = field(5, "Pods that have been ready long enough.")
+    observedGeneration: Int64 | None = field(3, "Generation of the spec this was observed at.")
+    conditions: list[ReplicationControllerCondition] | None = field(
+        6, "Observations such as ReplicaFailure.", patch="merge", merge_key="type", list_type="map", map_keys=("type",)
+    )
+
+
+class ReplicationController(TypedModel):
+    """Keeps a number of equal pods running (ReplicaSet is its successor)."""
+
+    API_VERSION = "v1"
+
+    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
+    spec: ReplicationControllerSpec | None = field(2, "What is wanted.", always=True)
+    status: ReplicationControllerStatus | None = field(3, "What was observed.", always=True)
