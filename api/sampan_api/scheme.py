@@ -55,7 +55,7 @@ _HOMES = {
         "Table": "tables",
     },
     "node.k8s.io/v1": {"RuntimeClass": "node_v1"},
-    "policy/v1": {"Eviction": "policy_v1"},
+    "policy/v1": {"Eviction": "policy_v1", "PodDisruptionBudget": "policy_v1"},
     "scheduling.k8s.io/v1": {"PriorityClass": "scheduling_v1"},
     "storage.k8s.io/v1": {"StorageClass": "storage_v1"},
 }

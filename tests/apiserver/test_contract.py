@@ -21,6 +21,7 @@ COLLECTIONS = {
     "Event": f"{CT}/events",
     "ReplicaSet": "/apis/apps/v1/namespaces/ct/replicasets",
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/ct/leases",
+    "PodDisruptionBudget": "/apis/policy/v1/namespaces/ct/poddisruptionbudgets",
     "PriorityClass": "/apis/scheduling.k8s.io/v1/priorityclasses",
 }
 

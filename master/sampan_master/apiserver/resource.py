@@ -120,6 +120,7 @@ class ResourceType:
     validate: Callable[[Object], Errors] = no_errors
     validate_create: Callable[[Object], Errors] = no_errors
     validate_update: Callable[[Object, Object], Errors] = no_update_errors
+    validate_status: Callable[[Object, Object], Errors] = no_update_errors
     columns: tuple[Column, ...] = (NAME_COLUMN, AGE_COLUMN)
     cells: Callable[[Object, float], list[Any]] = name_and_age
     row_conditions: Callable[[Object], list[dict[str, Any]]] = no_conditions

@@ -54,6 +54,10 @@ def _status(rt: ResourceType, new: Object, old: Object) -> Object:
     return result
 
 
+def _validate_status(rt: ResourceType, new: Object, old: Object) -> Errors:
+    yield from rt.validate_status(new, old)
+
+
 def _finalize(rt: ResourceType, new: Object, old: Object) -> Object:
     """`namespaces/finalize`: only spec.finalizers."""
     spec = {k: v for k, v in (old.get("spec") or {}).items() if k != "finalizers"}
@@ -68,7 +72,7 @@ def _nothing_to_validate(rt: ResourceType, new: Object, old: Object) -> Errors:
 
 
 MAIN = Scope(_main, _validate_main, defaults=True)
-STATUS = Scope(_status, _nothing_to_validate)
+STATUS = Scope(_status, _validate_status)
 FINALIZE = Scope(_finalize, _nothing_to_validate)
 
 BY_SUBRESOURCE = {"": MAIN, "status": STATUS, "finalize": FINALIZE}

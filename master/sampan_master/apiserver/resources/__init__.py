@@ -13,6 +13,7 @@ from sampan_master.apiserver.resources import (
     leases,
     namespaces,
     nodes,
+    poddisruptionbudgets,
     pods,
     priorityclasses,
     replicasets,
@@ -59,6 +60,7 @@ BUILT_IN = ResourceTable(
         secrets.RESOURCE,
         serviceaccounts.RESOURCE,
         replicasets.RESOURCE,
+        poddisruptionbudgets.RESOURCE,
         priorityclasses.RESOURCE,
         leases.RESOURCE,
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sampan_master.apiserver.validation.fields import Errors, invalid
@@ -25,3 +26,21 @@ def user_id(value: int | None, path: str) -> Errors:
 
 def port_number(value: Any, path: str) -> Errors:
     yield from between(value, 1, 65535, path)
+
+
+_PERCENT = re.compile(r"[0-9]+%")
+_PERCENT_TEXT = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for"
+    " validation is '[0-9]+%')"
+)
+
+
+def count_or_percent(value: int | str | None, path: str) -> Errors:
+    """A number of things, or a share of them as `"25%"`, at most all."""
+    if isinstance(value, str):
+        if not _PERCENT.fullmatch(value):
+            yield invalid(path, value, _PERCENT_TEXT)
+        elif int(value[:-1]) > 100:
+            yield invalid(path, value, "must not be greater than 100%")
+    else:
+        yield from non_negative(value, path)
