@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ from sampan_api import schema
 from sampan_api.client import PatchType
 from sampan_api.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, UnsupportedMediaType
 
-from sampan_master.apiserver import problems, subresources
+from sampan_master.apiserver import problems, scaling, subresources
 from sampan_master.apiserver.decoding import PROTOBUF, YAML, decode, media_type, read_object
 from sampan_master.apiserver.listing import Page, list_options, list_page
 from sampan_master.apiserver.options import DeleteRequest, WriteOptions, delete_request, first, flag, write_options
@@ -95,10 +96,10 @@ class ResourceEndpoint:
         return verb
 
     async def _get(self, request: ApiRequest, target: Target) -> None:
-        accepted = request.accepted()
+        request.accepted()
         entry = await self._registry.get(target.type, target.namespace or "", target.name)
         if target.subresource is not None and target.subresource.name == "scale":
-            await request.answer_object(subresources.scale_of(entry.obj), media=accepted.media)
+            await self._answer_scale(request, target, scaling.scale_of(target.type, entry.obj))
             return
         await self._answer(request, target, entry.obj, entry.data)
 
@@ -121,6 +122,12 @@ class ResourceEndpoint:
         elif accepted.view.kind == "PartialObjectMetadata":
             body = partial(obj, accepted.view)
         await request.answer_object(body, status=status, warnings=warnings, media=accepted.media)
+
+    async def _answer_scale(
+        self, request: ApiRequest, target: Target, scale: dict[str, Any], warnings: list[str] | None = None
+    ) -> None:
+        seen = replace(target, type=scaling.SCALE)
+        await self._answer(request, seen, scale, orjson.dumps(scale), warnings=warnings)
 
     def _now(self) -> float:
         return self._registry.clock.now()
@@ -184,9 +191,10 @@ class ResourceEndpoint:
         content_type = request.header(b"content-type")
         name_of_scope = target.subresource.name if target.subresource else ""
         if name_of_scope == "scale":
-            scale = read_object(body, content_type, subresources.SCALE_VERSION, subresources.SCALE_KIND, options)
-            result = await subresources.update_scale(self._registry, rt, namespace, target.name, scale, options)
-            await request.answer_object(result)
+            said = scaling.SCALE
+            scale = read_object(body, content_type, said.resource.api_version, said.kind, options)
+            result = await scaling.update_scale(self._registry, rt, namespace, target.name, scale, options)
+            await self._answer_scale(request, target, result, options.warnings)
             return
         obj = read_object(body, content_type, rt.resource.api_version, rt.kind, options)
         written, created = await self._registry.update(
@@ -201,8 +209,8 @@ class ResourceEndpoint:
         options = write_options(request.query, "PatchOptions", request.header(b"user-agent"))
         scope = target.subresource.name if target.subresource else ""
         if scope == "scale":
-            result = await subresources.patch_scale(self._registry, rt, namespace, target.name, patch, options)
-            await request.answer_object(result)
+            result = await scaling.patch_scale(self._registry, rt, namespace, target.name, patch, options)
+            await self._answer_scale(request, target, result, options.warnings)
             return
         written = await self._registry.patch(rt, namespace, target.name, patch, options, BY_SUBRESOURCE[scope])
         await self._answer(request, target, written.obj, written.data, warnings=options.warnings)

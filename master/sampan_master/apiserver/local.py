@@ -23,7 +23,7 @@ from sampan_api.client import (
 from sampan_api.errors import NotFound
 from sampan_api.meta import Object
 
-from sampan_master.apiserver import problems, subresources
+from sampan_master.apiserver import problems, scaling, subresources
 from sampan_master.apiserver.decoding import decode
 from sampan_master.apiserver.listing import ListOptions, list_page
 from sampan_master.apiserver.options import FieldValidation, WriteOptions
@@ -101,7 +101,7 @@ class LocalClient:
         rt, options = self._type(resource), self._options()
         namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
         if subresource == "scale":
-            return await subresources.update_scale(self._registry, rt, namespace, name, obj, options)
+            return await scaling.update_scale(self._registry, rt, namespace, name, obj, options)
         decoded = decode(obj, resource.api_version, resource.kind, options)
         scope = _scope(subresource)
         written, _ = await self._registry.update(rt, namespace, name, decoded, options, scope)
@@ -120,7 +120,7 @@ class LocalClient:
         rt, options = self._type(resource), self._options()
         request = Patch(type, patch)
         if subresource == "scale":
-            return await subresources.patch_scale(self._registry, rt, namespace, name, request, options)
+            return await scaling.patch_scale(self._registry, rt, namespace, name, request, options)
         scope = _scope(subresource)
         return (await self._registry.patch(rt, namespace, name, request, options, scope)).obj
 

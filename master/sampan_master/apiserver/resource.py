@@ -13,6 +13,7 @@ from typing import Any
 
 from sampan_api.client import Resource
 from sampan_api.meta import Object
+from sampan_api.selectors import from_label_selector
 
 from sampan_master.apiserver.ages import since
 from sampan_master.apiserver.validation.fields import Errors
@@ -90,6 +91,12 @@ def no_warnings(obj: Object) -> Iterable[str]:
     return ()
 
 
+def label_selector_text(obj: Object) -> str:
+    """`spec.selector`, a LabelSelector, in the string grammar. Validation has seen to it that it can be read."""
+    selector = (obj.get("spec") or {}).get("selector")
+    return "" if selector is None else str(from_label_selector(selector))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResourceType:
     """`generation`: counts spec changes. `separate_status`: only `/status` writes status. `storage`: the directory of
@@ -99,7 +106,7 @@ class ResourceType:
     `field_selectors` maps a selectable path beside metadata.name and metadata.namespace to its reader.
     Deletion: `grace` says how many seconds the object has (None asked: its own default), `lingers` whether something
     still holds it, `mark_deleted` changes more than the timestamp, `answers_object` makes DELETE answer with the object
-    even when it is gone, `protected` names may not be deleted.
+    even when it is gone, `protected` names may not be deleted. `scale_selector`: the pods that a Scale counts.
     """
 
     resource: Resource
@@ -133,6 +140,7 @@ class ResourceType:
     mark_deleted: Callable[[Object], None] = nothing
     answers_object: bool = False
     protected: frozenset[str] = frozenset()
+    scale_selector: Callable[[Object], str] = label_selector_text
 
     @property
     def group(self) -> str:
@@ -189,6 +197,8 @@ _EVERYWHERE: dict[str, Callable[[Object], str]] = {
     "metadata.namespace": lambda obj: str(obj["metadata"].get("namespace", "")),
 }
 STATUS_VERBS = ("get", "patch", "update")
+SCALE_SUBRESOURCE = Subresource("scale", "Scale", ("get", "patch", "update"), "autoscaling", "v1")
+"""Given to a type that keeps replicas; `scaling` does the rest."""
 
 
 def status_of(kind: str) -> Subresource:

@@ -1,25 +1,20 @@
-"""Subresources that are not a scope of the object itself: scale, binding, eviction. Free of HTTP, like the registry."""
+"""Subresources that are only posted to: binding, eviction. Free of HTTP, like the registry."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sampan_api import patches
-from sampan_api.client import DeleteOptions, PatchType
+from sampan_api.client import DeleteOptions
 from sampan_api.clock import rfc3339
 from sampan_api.errors import ApiError, BadRequest
-from sampan_api.meta import Object, with_path
+from sampan_api.meta import Object
 
 from sampan_master.apiserver import problems
-from sampan_master.apiserver.decoding import decode
 from sampan_master.apiserver.options import WriteOptions
-from sampan_master.apiserver.registry import Patch, Registry, patch_error
+from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.resource import ResourceType
-from sampan_master.apiserver.resources.replicasets import format_label_selector
-from sampan_master.apiserver.validation.fields import invalid, invalid_object
 from sampan_master.storage import Entry
 
-SCALE_VERSION, SCALE_KIND = "autoscaling/v1", "Scale"
 SUCCESS_CREATED: dict[str, Any] = {
     "kind": "Status",
     "apiVersion": "v1",
@@ -27,65 +22,6 @@ SUCCESS_CREATED: dict[str, Any] = {
     "status": "Success",
     "code": 201,
 }
-
-
-def scale_of(obj: Object) -> Object:
-    metadata, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
-    replicas = spec.get("replicas", 0)
-    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    return {
-        "kind": SCALE_KIND,
-        "apiVersion": SCALE_VERSION,
-        "metadata": {field: metadata[field] for field in kept if field in metadata},
-        "spec": {"replicas": replicas} if replicas else {},
-        "status": {
-            "replicas": status.get("replicas", 0),
-            "selector": format_label_selector(spec.get("selector")),
-        },
-    }
-
-
-async def update_scale(
-    registry: Registry, rt: ResourceType, namespace: str, name: str, scale: Object, options: WriteOptions
-) -> Object:
-    """PUT of a Scale. Raises Conflict, Invalid, NotFound."""
-    asked = decode(scale, SCALE_VERSION, SCALE_KIND, options)
-    return await _rescale(registry, rt, namespace, name, lambda current: asked, options)
-
-
-async def patch_scale(
-    registry: Registry, rt: ResourceType, namespace: str, name: str, patch: Patch, options: WriteOptions
-) -> Object:
-    def patched(current: Object) -> Object:
-        try:
-            if patch.type is PatchType.JSON:
-                return patches.json_patch(current, patch.content)
-            # A Scale has neither lists nor merge keys: strategic and merge patch are the same.
-            return patches.merge_patch(current, patch.content)
-        except patches.PatchError as error:
-            raise patch_error(error) from error
-
-    def apply(current: Object) -> Object:
-        return decode(patched(current), SCALE_VERSION, SCALE_KIND, options)
-
-    return await _rescale(registry, rt, namespace, name, apply, options)
-
-
-async def _rescale(
-    registry: Registry, rt: ResourceType, namespace: str, name: str, make: Any, options: WriteOptions
-) -> Object:
-    def change(entry: Entry) -> Object:
-        scale = make(scale_of(entry.obj))
-        version = scale["metadata"].get("resourceVersion")
-        if version and version != entry.obj["metadata"]["resourceVersion"]:
-            raise problems.conflict(rt, name)
-        replicas = (scale.get("spec") or {}).get("replicas", 0)
-        if replicas < 0:
-            wrong = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
-            raise invalid_object("Scale", "autoscaling", name, [wrong])
-        return with_path(entry.obj, ("spec", "replicas"), replicas)
-
-    return scale_of((await registry.modify(rt, namespace, name, change, options)).obj)
 
 
 async def bind(

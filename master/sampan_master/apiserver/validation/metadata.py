@@ -33,18 +33,18 @@ def validate(metadata: dict[str, Any], rule: NameRule, namespaced: bool) -> Erro
     if namespaced and not metadata.get("namespace"):
         yield required("metadata.namespace")
     yield from label_map(metadata.get("labels") or {}, "metadata.labels")
-    yield from _annotations(metadata.get("annotations") or {})
+    yield from validate_annotations(metadata.get("annotations") or {}, "metadata.annotations")
     yield from _owners(metadata.get("ownerReferences") or [])
     yield from _finalizers(metadata.get("finalizers") or [])
 
 
-def _annotations(annotations: dict[str, str]) -> Errors:
+def validate_annotations(found: dict[str, str], path: str) -> Errors:
     size = 0
-    for key, value in annotations.items():
-        yield from complain("metadata.annotations", key, qualified_name(key.lower()))
+    for key, value in found.items():
+        yield from complain(path, key, qualified_name(key.lower()))
         size += len(key.encode()) + len(value.encode())
     if size > _ANNOTATIONS_LIMIT:
-        yield too_long("metadata.annotations", _ANNOTATIONS_LIMIT)
+        yield too_long(path, _ANNOTATIONS_LIMIT)
 
 
 def _owners(owners: list[dict[str, Any]]) -> Errors:

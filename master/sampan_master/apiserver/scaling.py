@@ -1,0 +1,106 @@
+"""`scale`: the number of replicas of something, read and written as `autoscaling/v1` Scale. Free of HTTP.
+
+Any type that lists `SCALE_SUBRESOURCE` has it: replicas are in its `spec` and `status`, and `scale_selector` of the
+type says which pods they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sampan_api import patches
+from sampan_api.client import PatchType, Resource
+from sampan_api.meta import Object, with_path
+
+from sampan_master.apiserver import problems
+from sampan_master.apiserver.decoding import decode
+from sampan_master.apiserver.options import WriteOptions
+from sampan_master.apiserver.registry import Patch, Registry, patch_error
+from sampan_master.apiserver.resource import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
+from sampan_master.apiserver.validation.fields import invalid, invalid_object
+from sampan_master.storage import Entry
+
+_KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+
+
+def scale_of(rt: ResourceType, obj: Object) -> Object:
+    metadata, status = obj["metadata"], obj.get("status") or {}
+    replicas = obj["spec"].get("replicas", 0)
+    scaled: dict[str, Any] = {"replicas": status.get("replicas", 0)}
+    selector = rt.scale_selector(obj)
+    if selector:
+        scaled["selector"] = selector
+    return {
+        "kind": SCALE.kind,
+        "apiVersion": SCALE.resource.api_version,
+        "metadata": {field: metadata[field] for field in _KEPT if field in metadata},
+        "spec": {"replicas": replicas} if replicas else {},
+        "status": scaled,
+    }
+
+
+def _cells(obj: Object, now: float) -> list[Any]:
+    return [
+        obj["metadata"]["name"],
+        obj["spec"].get("replicas", 0),
+        obj["status"]["replicas"],
+        age(obj, now),
+    ]
+
+
+SCALE = ResourceType(
+    resource=Resource("autoscaling", "v1", "scales", "Scale", True),
+    singular="scale",
+    columns=(NAME_COLUMN, Column("Desired", "integer"), Column("Available", "integer"), AGE_COLUMN),
+    cells=_cells,
+)
+"""How a Scale is shown; it is never stored, so it is in no table of resources."""
+
+
+async def update_scale(
+    registry: Registry, rt: ResourceType, namespace: str, name: str, scale: Object, options: WriteOptions
+) -> Object:
+    """PUT of a Scale. Raises Conflict, Invalid, NotFound."""
+    asked = decode(scale, SCALE.resource.api_version, SCALE.kind, options)
+    return await _rescale(registry, rt, namespace, name, lambda current: asked, options)
+
+
+async def patch_scale(
+    registry: Registry, rt: ResourceType, namespace: str, name: str, patch: Patch, options: WriteOptions
+) -> Object:
+    def patched(current: Object) -> Object:
+        try:
+            if patch.type is PatchType.JSON:
+                return patches.json_patch(current, patch.content)
+            # A Scale has neither lists nor merge keys: strategic and merge patch are the same.
+            return patches.merge_patch(current, patch.content)
+        except patches.PatchError as error:
+            raise patch_error(error) from error
+
+    def apply(current: Object) -> Object:
+        return decode(patched(current), SCALE.resource.api_version, SCALE.kind, options)
+
+    return await _rescale(registry, rt, namespace, name, apply, options)
+
+
+async def _rescale(
+    registry: Registry,
+    rt: ResourceType,
+    namespace: str,
+    name: str,
+    make: Callable[[Object], Object],
+    options: WriteOptions,
+) -> Object:
+    def change(entry: Entry) -> Object:
+        scale = make(scale_of(rt, entry.obj))
+        version = scale["metadata"].get("resourceVersion")
+        if version and version != entry.obj["metadata"]["resourceVersion"]:
+            raise problems.conflict(rt, name)
+        replicas = (scale.get("spec") or {}).get("replicas", 0)
+        if replicas < 0:
+            wrong = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+            raise invalid_object(SCALE.kind, SCALE.group, name, [wrong])
+        return with_path(entry.obj, ("spec", "replicas"), replicas)
+
+    return scale_of(rt, (await registry.modify(rt, namespace, name, change, options)).obj)

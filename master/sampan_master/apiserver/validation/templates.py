@@ -1,0 +1,61 @@
+"""Pod templates and the selectors that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sampan_api.selectors import LabelSelector, SelectorError, from_label_selector
+
+from sampan_master.apiserver.validation.affinity import validate_label_selector
+from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, required, unsupported
+from sampan_master.apiserver.validation.metadata import validate_annotations
+from sampan_master.apiserver.validation.names import label_map
+from sampan_master.apiserver.validation.podspec import validate_pod_spec
+
+
+def validate_template(template: Mapping[str, Any], path: str) -> Errors:
+    """Any PodTemplateSpec, whoever makes pods from it."""
+    metadata = template.get("metadata") or {}
+    spec = template.get("spec") or {}
+    yield from label_map(metadata.get("labels") or {}, f"{path}.labels")
+    yield from validate_annotations(metadata.get("annotations") or {}, f"{path}.annotations")
+    yield from validate_pod_spec(spec, f"{path}.spec")
+    if spec.get("ephemeralContainers"):
+        yield forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")
+
+
+def validate_selected_template(spec: Mapping[str, Any], said: str, kind: str = "ReplicaSet") -> Errors:
+    """`spec.selector` and `spec.template` of what keeps pods running. `said`: how this kind complains of an empty
+    selector; `kind`: what it calls itself where a deadline is forbidden."""
+    selector = spec.get("selector")
+    if selector is None:
+        yield required("spec.selector")
+    else:
+        yield from validate_label_selector(selector, "spec.selector")
+        if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+            yield invalid("spec.selector", selector, said)
+    try:
+        parsed = from_label_selector(selector)
+    except SelectorError:
+        yield invalid("spec.selector", selector, "invalid label selector")
+    else:
+        yield from _running_template(spec.get("template") or {}, parsed, kind)
+
+
+def _running_template(template: Mapping[str, Any], selector: LabelSelector, kind: str) -> Errors:
+    yield from selected(template, selector)
+    yield from validate_template(template, "spec.template")
+    spec = template.get("spec") or {}
+    if spec.get("restartPolicy") != "Always":
+        yield unsupported("spec.template.spec.restartPolicy", spec.get("restartPolicy", ""), ("Always",))
+    if spec.get("activeDeadlineSeconds") is not None:
+        said = f"activeDeadlineSeconds in {kind} is not Supported"
+        yield forbidden("spec.template.spec.activeDeadlineSeconds", said)
+
+
+def selected(template: Mapping[str, Any], selector: LabelSelector) -> Errors:
+    """The pods that the template makes must be among those selected, else more and more would be made."""
+    labels = (template.get("metadata") or {}).get("labels")
+    if not selector.matches(labels):
+        yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
