@@ -129,8 +129,10 @@ class Client(Protocol):
 
 @dataclass(slots=True)
 class UserInfo:
-    """Who asks: the authenticated name and groups a request carries through the API server."""
+    """Who asks: the authenticated name and groups a request carries through the API server. `extra`: what else the
+    authenticator knows."""
 
     name: str
     groups: list[str] = field(default_factory=list)
     uid: str = ""
+    extra: dict[str, list[str]] = field(default_factory=dict)

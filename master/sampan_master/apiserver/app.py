@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import orjson
 from fastapi import FastAPI
-from sampan_api.errors import ApiError, Forbidden, InternalError
+from sampan_api.client import UserInfo
+from sampan_api.errors import ApiError, InternalError
 from starlette.exceptions import HTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from sampan_master.apiserver import auth
+from sampan_master.apiserver import auth, impersonation
 from sampan_master.apiserver.asking import asked
-from sampan_master.apiserver.auth import Authenticator
+from sampan_master.apiserver.authentication import Authenticator
 from sampan_master.apiserver.protocol import EXTENSION
 from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
 
@@ -59,7 +59,7 @@ class Door:
             return
         request = ApiRequest(scope, receive, send)
         try:
-            scope["user"] = self._identify(request)
+            scope["user"] = await self._identify(request)
             if auth.MASTERS not in scope["user"].groups and not auth.is_public(request.path):
                 auth.authorise(scope["user"], asked(request.method, request.path, request.query))
         except ApiError as error:
@@ -68,17 +68,13 @@ class Door:
         app = self._resources if _is_resource(scope["path"]) else self._app
         await app(scope, receive, send)
 
-    def _identify(self, request: ApiRequest) -> Any:
+    async def _identify(self, request: ApiRequest) -> UserInfo:
         protocol = request.scope.get("extensions", {}).get(EXTENSION)
         certificate = protocol.certificate if protocol is not None else None
-        user = self._authenticator.identify(certificate, request.header(b"authorization"))
-        name = request.header(b"impersonate-user")
-        if not name:
-            if any(header.startswith(b"impersonate-") for header in request.headers):
-                raise Forbidden("impersonation needs the Impersonate-User header", {})
-            return user
-        groups = [value.decode("latin-1") for key, value in request.scope["headers"] if key == b"impersonate-group"]
-        return auth.impersonated(user, name, groups, request.header(b"impersonate-uid"))
+        user = await self._authenticator.identify(certificate, request.header(b"authorization"))
+        if any(name.startswith(impersonation.PREFIX) for name in request.headers):
+            return impersonation.impersonated(user, request.scope["headers"])
+        return user
 
 
 def _is_resource(path: str) -> bool:

@@ -1,26 +1,23 @@
-"""Who asks, and whether they may.
+"""Whether someone may do something: decided here, and nowhere else.
 
-A verified client certificate says it (CN the name, O the groups), else a bearer token; a bad token is an error, no
-credentials make `system:anonymous`. A certificate wins over a token. Impersonation is for those who may do everything.
+What is allowed follows from the groups one is in, by the rules that every cluster has from its start. The roles and
+bindings that users store (RBAC) are not asked yet: `rules_of` is the place where their rules will join.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sampan_api.client import UserInfo
-from sampan_api.errors import Forbidden, Unauthorized
+from sampan_api.errors import Forbidden
 
 ANONYMOUS = "system:anonymous"
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
 UNAUTHENTICATED = "system:unauthenticated"
-PUBLIC_PATHS = frozenset({"/healthz", "/livez", "/readyz", "/version", "/version/"})
+SERVICE_ACCOUNTS = "system:serviceaccounts"
 _PUBLIC_PREFIXES = ("/healthz/", "/livez/", "/readyz/")
-_FOR_EVERYONE = frozenset({"selfsubjectreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,80 +33,86 @@ class Attributes:
     name: str = ""
 
 
-class Authenticator:
-    def __init__(self, tokens: Mapping[str, UserInfo]) -> None:
-        self._tokens = dict(tokens)
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Allows `verbs` on `resources` of API `groups`, or on `paths`. `*` is anything; a path may end in it."""
 
-    def identify(self, certificate: UserInfo | None, authorization: str) -> UserInfo:
-        """Raises Unauthorized."""
-        if certificate is not None:
-            return _with_group(certificate, AUTHENTICATED)
-        if not authorization:
-            return UserInfo(ANONYMOUS, [UNAUTHENTICATED])
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() == "bearer":
-            for known, user in self._tokens.items():
-                if hmac.compare_digest(known.encode(), token.strip().encode()):
-                    return _with_group(user, AUTHENTICATED)
-        raise Unauthorized("Unauthorized")
+    verbs: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
-
-def _with_group(user: UserInfo, group: str) -> UserInfo:
-    groups = user.groups if group in user.groups else [*user.groups, group]
-    return UserInfo(user.name, groups, user.uid)
+    def allows(self, asked: Attributes) -> bool:
+        if not _in(asked.verb, self.verbs):
+            return False
+        if not asked.resource:
+            return any(_fits(asked.path, path) for path in self.paths)
+        resource = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
+        return _in(asked.group, self.groups) and _in(resource, self.resources)
 
 
-def impersonated(user: UserInfo, name: str, groups: list[str], uid: str) -> UserInfo:
-    """Raises Forbidden."""
-    if not name:
-        return user
-    if MASTERS not in user.groups:
-        said = f'users "{name}" is forbidden: User "{user.name}" cannot impersonate resource "users" in API group ""'
-        raise Forbidden(f"{said} at the cluster scope", {"name": name, "kind": "users"})
-    if name == ANONYMOUS:
-        return UserInfo(name, groups or [UNAUTHENTICATED], uid)
-    return _with_group(UserInfo(name, groups, uid), AUTHENTICATED)
+def _in(value: str, allowed: tuple[str, ...]) -> bool:
+    return "*" in allowed or value in allowed
+
+
+def _fits(path: str, pattern: str) -> bool:
+    return path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern
+
+
+_PUBLIC = Rule(("get",), paths=("/healthz", "/livez", "/readyz", "/version", "/version/"))
+_DISCOVERY = Rule(("get",), paths=("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", *_PUBLIC.paths))
+_BY_GROUP: dict[str, tuple[Rule, ...]] = {
+    MASTERS: (Rule(("*",), ("*",), ("*",)), Rule(("*",), paths=("*",))),
+    AUTHENTICATED: (
+        Rule(("create",), ("authentication.k8s.io",), ("selfsubjectreviews",)),
+        Rule(("create",), ("authorization.k8s.io",), ("selfsubjectaccessreviews", "selfsubjectrulesreviews")),
+        _DISCOVERY,
+    ),
+    UNAUTHENTICATED: (_PUBLIC,),
+    SERVICE_ACCOUNTS: (
+        Rule(
+            ("get",),
+            paths=(
+                "/.well-known/openid-configuration",
+                "/.well-known/openid-configuration/",
+                "/openid/v1/jwks",
+                "/openid/v1/jwks/",
+            ),
+        ),
+    ),
+}
+"""Nodes work through the node link and have no rights here."""
+
+
+def rules_of(user: UserInfo) -> list[Rule]:
+    return [rule for group in user.groups for rule in _BY_GROUP.get(group, ())]
 
 
 def is_public(path: str) -> bool:
-    return path in PUBLIC_PATHS or path.startswith(_PUBLIC_PREFIXES)
+    return path in _PUBLIC.paths or path.startswith(_PUBLIC_PREFIXES)
 
 
-def is_allowed(user: UserInfo, attributes: Attributes) -> bool:
-    """`system:masters` may do everything; everyone known may read discovery and ask about themselves. Nodes work
-    through the node link and have no rights here. Roles (RBAC) will be asked at this place."""
-    if MASTERS in user.groups:
-        return True
-    if AUTHENTICATED not in user.groups:
-        return False
-    if attributes.resource:
-        return attributes.resource in _FOR_EVERYONE and attributes.verb == "create"
-    return attributes.verb == "get" and _is_discovery(attributes.path)
+def is_allowed(user: UserInfo, asked: Attributes) -> bool:
+    return any(rule.allows(asked) for rule in rules_of(user))
 
 
-def _is_discovery(path: str) -> bool:
-    return path in ("/api", "/apis", "/openapi") or path.startswith(("/api/", "/apis/", "/openapi/", "/version"))
-
-
-def authorise(user: UserInfo, attributes: Attributes) -> None:
+def authorise(user: UserInfo, asked: Attributes) -> None:
     """Raises Forbidden in the words clients know."""
-    if is_allowed(user, attributes):
+    if is_allowed(user, asked):
         return
-    if not attributes.resource:
-        raise Forbidden(f'forbidden: User "{user.name}" cannot {attributes.verb} path "{attributes.path}"', {})
-    resource = attributes.resource
-    if attributes.subresource:
-        resource = f"{resource}/{attributes.subresource}"
-    subject = f"{attributes.resource}.{attributes.group}" if attributes.group else attributes.resource
-    if attributes.name:
-        subject = f'{subject} "{attributes.name}"'
-    where = f'in the namespace "{attributes.namespace}"' if attributes.namespace else "at the cluster scope"
-    details: dict[str, Any] = {"name": attributes.name} if attributes.name else {}
-    if attributes.group:
-        details["group"] = attributes.group
-    details["kind"] = attributes.resource
+    if not asked.resource:
+        raise Forbidden(f'forbidden: User "{user.name}" cannot {asked.verb} path "{asked.path}"', {})
+    resource = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
+    subject = f"{asked.resource}.{asked.group}" if asked.group else asked.resource
+    if asked.name:
+        subject = f'{subject} "{asked.name}"'
+    where = f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
+    details: dict[str, Any] = {"name": asked.name} if asked.name else {}
+    if asked.group:
+        details["group"] = asked.group
+    details["kind"] = asked.resource
     raise Forbidden(
-        f'{subject} is forbidden: User "{user.name}" cannot {attributes.verb} resource "{resource}"'
-        f' in API group "{attributes.group}" {where}',
+        f'{subject} is forbidden: User "{user.name}" cannot {asked.verb} resource "{resource}"'
+        f' in API group "{asked.group}" {where}',
         details,
     )

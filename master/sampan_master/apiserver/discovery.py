@@ -34,8 +34,12 @@ class Virtual:
     group: str
     version: str
     plural: str
-    singular: str
     kind: str
+    namespaced: bool = False
+
+    @property
+    def singular(self) -> str:
+        return self.kind.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,7 @@ def _aggregated_virtual(one: Virtual) -> dict[str, Any]:
     return {
         "resource": one.plural,
         "responseKind": _kind(one.kind),
-        "scope": "Cluster",
+        "scope": "Namespaced" if one.namespaced else "Cluster",
         "singularResource": one.singular,
         "verbs": ["create"],
     }
@@ -210,7 +214,7 @@ def _legacy_virtual(one: Virtual) -> dict[str, Any]:
     return {
         "name": one.plural,
         "singularName": one.singular,
-        "namespaced": False,
+        "namespaced": one.namespaced,
         "kind": one.kind,
         "verbs": ["create"],
     }

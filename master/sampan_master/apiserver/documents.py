@@ -7,15 +7,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
-from sampan_api.errors import ApiError, MethodNotAllowed
+from sampan_api.errors import ApiError, BadRequest, MethodNotAllowed
 
 from sampan_master.apiserver import problems
 from sampan_master.apiserver.decoding import read_object
-from sampan_master.apiserver.discovery import AGGREGATED, Discovery, Document
+from sampan_master.apiserver.discovery import AGGREGATED, Discovery, Document, Virtual
 from sampan_master.apiserver.endpoint import ResourceEndpoint
 from sampan_master.apiserver.options import write_options
+from sampan_master.apiserver.preparing import WRONG_NAMESPACE
 from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
-from sampan_master.apiserver.reviews import REVIEWS, review
+from sampan_master.apiserver.reviews import REVIEWS, Reviews
 
 VERSION = {
     "major": "1",
@@ -117,18 +118,19 @@ async def _aggregated(request: ApiRequest, document: Document) -> bool:
 class ApiGroups:
     """Everything below `/api/v1` and `/apis/G/V`: discovery at its root, reviews, and the resources."""
 
-    def __init__(self, discovery: Discovery, endpoint: ResourceEndpoint, now: Callable[[], float]) -> None:
+    def __init__(self, discovery: Discovery, endpoint: ResourceEndpoint, reviews: Reviews) -> None:
         self._discovery = discovery
         self._endpoint = endpoint
-        self._now = now
-        self._reviews = {(one.group, one.version, one.plural): one for one in REVIEWS}
+        self._reviews = reviews
+        self._kinds = {(one.group, one.version, one.plural): one for one in REVIEWS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         segments = scope["path"].strip("/").split("/")
         group, version, rest = (
             ("", segments[1], segments[2:]) if segments[0] == "api" else (segments[1], segments[2], segments[3:])
         )
-        if len(rest) > 1 or (rest and (group, version, rest[0]) not in self._reviews):
+        kind = self._review_of(group, version, rest)
+        if rest and kind is None:
             if self._discovery.is_group(group):
                 await self._endpoint(scope, receive, send)
             else:
@@ -136,9 +138,19 @@ class ApiGroups:
             return
         request = ApiRequest(scope, receive, send)
         try:
-            await (self._review(request, group, version, rest[0]) if rest else self._resources(request, group, version))
+            if kind is not None:
+                await self._review(request, kind, rest[1] if kind.namespaced else "")
+            else:
+                await self._resources(request, group, version)
         except ApiError as error:
             await request.answer_error(error)
+
+    def _review_of(self, group: str, version: str, rest: list[str]) -> Virtual | None:
+        within = len(rest) == 3 and rest[0] == "namespaces"
+        if not within and len(rest) != 1:
+            return None
+        kind = self._kinds.get((group, version, rest[-1]))
+        return kind if kind is not None and kind.namespaced is within else None
 
     async def _resources(self, request: ApiRequest, group: str, version: str) -> None:
         if not self._discovery.is_group(group):
@@ -147,11 +159,14 @@ class ApiGroups:
         content: dict[str, Any] = self._discovery.legacy_resources(group, version)
         await request.answer_object(content)
 
-    async def _review(self, request: ApiRequest, group: str, version: str, plural: str) -> None:
+    async def _review(self, request: ApiRequest, kind: Virtual, namespace: str) -> None:
         if request.method != "POST":
             raise MethodNotAllowed(problems.NO_METHOD, {})
-        one = self._reviews[group, version, plural]
-        options = write_options(request.query, "CreateOptions")
+        accepted = request.accepted()
+        options = write_options(request.query, "CreateOptions", request.header(b"user-agent"))
         body, content_type = await request.body(), request.header(b"content-type")
-        obj = read_object(body, content_type, f"{group}/{version}", one.kind, options)
-        await request.answer_object(review(one, obj, request.user, self._now()), status=201)
+        obj = read_object(body, content_type, f"{kind.group}/{kind.version}", kind.kind, options)
+        if kind.namespaced and obj["metadata"].setdefault("namespace", namespace) != namespace:
+            raise BadRequest(WRONG_NAMESPACE)
+        answer = await self._reviews.answer(kind, obj, request.user)
+        await request.answer_object(answer, status=201, warnings=options.warnings, media=accepted.media)

@@ -6,6 +6,7 @@ the master only relays).
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import Any, cast
 
 import httptools
@@ -13,6 +14,8 @@ from sampan_api.client import UserInfo
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from sampan_master.apiserver.authentication import CREDENTIAL_ID
 
 EXTENSION = "sampan.connection"
 MAX_HEAD = 64 * 1024
@@ -129,7 +132,7 @@ class ApiProtocol(HttpToolsProtocol):
         self.transport = cast(asyncio.Transport, self._joiner)
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
-            self.certificate = user_of(tls.getpeercert())
+            self.certificate = user_of(tls.getpeercert(), tls.getpeercert(binary_form=True))
         self._watch_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -222,11 +225,12 @@ class ApiProtocol(HttpToolsProtocol):
         return self._raw
 
 
-def user_of(certificate: dict[str, Any] | None) -> UserInfo | None:
+def user_of(certificate: dict[str, Any] | None, der: bytes | None) -> UserInfo | None:
     """CN is the name, each O a group. None without a (verified) certificate or a CN."""
-    if not certificate:
+    if not certificate or der is None:
         return None
     pairs = [pair for rdn in certificate.get("subject", ()) for pair in rdn]
     name = next((value for key, value in pairs if key == "commonName"), "")
     groups = [value for key, value in pairs if key == "organizationName"]
-    return UserInfo(name, groups) if name else None
+    extra = {CREDENTIAL_ID: [f"X509SHA256={hashlib.sha256(der).hexdigest()}"]}
+    return UserInfo(name, groups, extra=extra) if name else None

@@ -22,7 +22,8 @@ from uvicorn.server import ServerState
 
 from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.app import Asgi, Handler, build
-from sampan_master.apiserver.auth import MASTERS, Authenticator
+from sampan_master.apiserver.auth import MASTERS
+from sampan_master.apiserver.authentication import Authenticator
 from sampan_master.apiserver.bootstrap import create_initial_objects
 from sampan_master.apiserver.discovery import Discovery
 from sampan_master.apiserver.documents import ApiGroups, Documents
@@ -33,7 +34,7 @@ from sampan_master.apiserver.pod_streams import PodStreams
 from sampan_master.apiserver.protocol import ApiProtocol
 from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.resources import BUILT_IN
-from sampan_master.apiserver.reviews import REVIEWS
+from sampan_master.apiserver.reviews import REVIEWS, Reviews
 from sampan_master.apiserver.streams import NodeStreams, NoNodes
 from sampan_master.apiserver.watch_stream import WatchStreams
 from sampan_master.storage import Storage, StoreUnavailable
@@ -47,13 +48,15 @@ SYSTEM = UserInfo("system:apiserver", [MASTERS])
 @dataclass(frozen=True, slots=True)
 class ApiServerConfig:
     """`listen` holds (address, port) pairs, port 0 picks a free one (see `ApiServer.addresses`). Certificates are PEM.
-    `tokens` are static bearer tokens. An empty `certificate` serves plain HTTP (tests only)."""
+    `tokens` are static bearer tokens. An empty `certificate` serves plain HTTP (tests only). `issuer` is the name under
+    which tokens of service accounts are issued, and the audience that the API server itself is."""
 
     listen: tuple[tuple[str, int], ...] = (("127.0.0.1", 6443),)
     certificate: bytes = b""
     key: bytes = b""
     client_ca: bytes = b""
     tokens: Mapping[str, UserInfo] = field(default_factory=dict)
+    issuer: str = "https://kubernetes.default.svc.cluster.local"
     default_toleration_seconds: int = 300
     event_ttl_seconds: int = 3600
 
@@ -124,8 +127,9 @@ class ApiServer:
             routes[f"/{kind}"] = routes[f"/{kind}/{{check}}"] = Handler(documents.health)
         routes["/openapi/v3/{group:path}"] = Handler(openapi.version_3)
         routes["/"] = Handler(documents.root)
-        groups = ApiGroups(discovery, endpoint, self._clock.now)
-        return build(Authenticator(self._config.tokens), groups, routes)
+        authenticator = Authenticator(self._config.tokens, self._config.issuer)
+        groups = ApiGroups(discovery, endpoint, Reviews(authenticator, self._clock.now))
+        return build(authenticator, groups, routes)
 
     def _public_address(self) -> str:
         address, port = self.addresses[0]
