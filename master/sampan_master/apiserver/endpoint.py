@@ -16,7 +16,7 @@ from sampan_api import schema
 from sampan_api.client import PatchType
 from sampan_api.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, UnsupportedMediaType
 
-from sampan_master.apiserver import problems, scaling, subresources
+from sampan_master.apiserver import eviction, problems, scaling, subresources
 from sampan_master.apiserver.decoding import PROTOBUF, YAML, decode, media_type, read_object
 from sampan_master.apiserver.listing import Page, list_options, list_page
 from sampan_master.apiserver.options import DeleteRequest, WriteOptions, delete_request, first, flag, write_options
@@ -181,7 +181,7 @@ class ResourceEndpoint:
         if kind == "Binding":
             await subresources.bind(self._registry, rt, namespace, name, obj, options)
         else:
-            await subresources.evict(self._registry, rt, namespace, name, obj, options)
+            await eviction.evict(self._registry, rt, namespace, name, obj, options)
         await request.answer_object(subresources.SUCCESS_CREATED, status=201)
 
     async def _update(self, request: ApiRequest, target: Target) -> None:

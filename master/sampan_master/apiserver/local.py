@@ -23,7 +23,7 @@ from sampan_api.client import (
 from sampan_api.errors import NotFound
 from sampan_api.meta import Object
 
-from sampan_master.apiserver import problems, scaling, subresources
+from sampan_master.apiserver import eviction, problems, scaling, subresources
 from sampan_master.apiserver.decoding import decode
 from sampan_master.apiserver.listing import ListOptions, list_page
 from sampan_master.apiserver.options import FieldValidation, WriteOptions
@@ -90,7 +90,7 @@ class LocalClient:
             await subresources.bind(self._registry, rt, namespace, name, obj, options)
             return subresources.SUCCESS_CREATED
         if subresource == "eviction":
-            await subresources.evict(self._registry, rt, namespace, name, obj, options)
+            await eviction.evict(self._registry, rt, namespace, name, obj, options)
             return subresources.SUCCESS_CREATED
         if subresource:
             raise NotFound(problems.NO_RESOURCE, {})

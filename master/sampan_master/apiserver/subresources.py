@@ -1,12 +1,11 @@
-"""Subresources that are only posted to: binding, eviction. Free of HTTP, like the registry."""
+"""`pods/binding`: a pod gets its node. Free of HTTP, like the registry."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sampan_api.client import DeleteOptions
 from sampan_api.clock import rfc3339
-from sampan_api.errors import ApiError, BadRequest
+from sampan_api.errors import ApiError
 from sampan_api.meta import Object
 
 from sampan_master.apiserver import problems
@@ -61,22 +60,3 @@ def _bound(obj: Object, node: str, asked: dict[str, Any], now: str) -> Object:
     scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
     status["conditions"] = [*others, scheduled]
     return {**obj, "metadata": metadata, "spec": {**obj["spec"], "nodeName": node}, "status": status}
-
-
-async def evict(
-    registry: Registry, rt: ResourceType, namespace: str, name: str, eviction: Object, options: WriteOptions
-) -> None:
-    """Deletes the pod as asked. Disruption budgets are not served yet, so none can forbid it."""
-    said = eviction["metadata"].get("name")
-    if said and said != name:
-        raise BadRequest("name in URL does not match name in Eviction object")
-    wishes = eviction.get("deleteOptions") or {}
-    preconditions = wishes.get("preconditions") or {}
-    delete = DeleteOptions(
-        grace_seconds=wishes.get("gracePeriodSeconds"),
-        propagation=wishes.get("propagationPolicy") or "",
-        uid=preconditions.get("uid") or "",
-        resource_version=preconditions.get("resourceVersion") or "",
-    )
-    dry_run = options.dry_run or bool(wishes.get("dryRun"))
-    await registry.delete(rt, namespace, name, delete, dry_run=dry_run)

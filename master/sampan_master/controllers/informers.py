@@ -6,32 +6,24 @@ import asyncio
 from collections.abc import Iterable
 
 from sampan_api import meta
-from sampan_api.client import (
-    CONFIGMAPS,
-    LEASES,
-    NAMESPACES,
-    NODES,
-    PODS,
-    REPLICASETS,
-    SECRETS,
-    SERVICEACCOUNTS,
-    Client,
-    Resource,
-)
+from sampan_api.client import EVENTS, NODES, PODS, Client, Resource
 from sampan_api.clock import Clock
 from sampan_api.informer import Informer
 from sampan_api.meta import Object
 
-WATCHED: tuple[Resource, ...] = (
-    NAMESPACES,
-    NODES,
-    PODS,
-    REPLICASETS,
-    CONFIGMAPS,
-    SECRETS,
-    SERVICEACCOUNTS,
-    LEASES,
-)
+from sampan_master.apiserver.resources import BUILT_IN
+
+
+def _each_once() -> Iterable[Resource]:
+    """Every kind that can be followed, in one version only. Events own nothing and nobody owns them."""
+    seen: set[str] = {EVENTS.plural}
+    for one in BUILT_IN.types:
+        if one.storage_name not in seen and {"list", "watch", "delete"} <= set(one.verbs):
+            seen.add(one.storage_name)
+            yield one.resource
+
+
+WATCHED: tuple[Resource, ...] = tuple(_each_once())
 
 
 class Informers:

@@ -10,31 +10,18 @@ import asyncio
 from typing import Any
 
 from sampan_api import meta
-from sampan_api.client import (
-    CONFIGMAPS,
-    EVENTS,
-    LEASES,
-    NAMESPACES,
-    PODS,
-    REPLICASETS,
-    SECRETS,
-    SERVICEACCOUNTS,
-    Client,
-    EventType,
-    Resource,
-    Selection,
-)
+from sampan_api.client import EVENTS, NAMESPACES, PODS, Client, EventType, Resource, Selection
 from sampan_api.clock import Clock, rfc3339
 from sampan_api.errors import Conflict, NotFound
 from sampan_api.meta import Object, with_path
 
-from sampan_master.controllers.informers import Informers
+from sampan_master.controllers.informers import WATCHED, Informers
 from sampan_master.controllers.workqueue import WorkQueue, work
 
 FINALIZER = "kubernetes"
 _LOOK_AGAIN = 2.0
 _AT_ONCE = 50
-_AFTER_PODS: tuple[Resource, ...] = (REPLICASETS, CONFIGMAPS, SECRETS, SERVICEACCOUNTS, LEASES, EVENTS)
+_AFTER_PODS = tuple(r for r in (*WATCHED, EVENTS) if r.namespaced and r != PODS)
 
 
 class NamespaceController:

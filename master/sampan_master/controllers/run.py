@@ -5,6 +5,7 @@ import asyncio
 from sampan_api.client import Client
 from sampan_api.clock import Clock
 
+from sampan_master.controllers.budget_controller import BudgetController
 from sampan_master.controllers.config import ControllersConfig
 from sampan_master.controllers.garbage_controller import GarbageController
 from sampan_master.controllers.informers import Informers
@@ -21,6 +22,7 @@ async def run(client: Client, clock: Clock, config: ControllersConfig) -> None:
     informers = Informers(client, clock)
     controllers = (
         ReplicaSetController(client, clock, informers, config.workers),
+        BudgetController(client, clock, informers, config.workers),
         NamespaceContentController(client, clock, informers, config.root_ca_pem),
         NamespaceController(client, clock, informers),
         GarbageController(client, clock, informers, config.workers),

@@ -1,0 +1,157 @@
+"""Disruption budgets on the real registry: the status follows the pods, and evictions follow the status."""
+
+import asyncio
+
+import pytest
+from cluster import eventually
+from sampan_api import meta
+from sampan_api.client import EVENTS, NAMESPACES, PODDISRUPTIONBUDGETS, PODS, REPLICASETS
+from sampan_api.errors import ApiError, NotFound, TooManyRequests
+from sampan_master.controllers import ControllersConfig, run
+
+
+def control(cluster):
+    slow = {"node_monitor_period_seconds": 3600, "pod_gc_period_seconds": 3600}
+    return cluster.spawn(run(cluster.client, cluster.clock, ControllersConfig(**slow)))
+
+
+async def budget(cluster, name="b", app="rs", **spec):
+    made = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name}}
+    made["spec"] = {"selector": {"matchLabels": {"app": app}}, **spec}
+    return await cluster.client.create(PODDISRUPTIONBUDGETS, made, "default")
+
+
+async def status(cluster, name="b"):
+    return (await cluster.client.get(PODDISRUPTIONBUDGETS, name, "default"))["status"]
+
+
+async def told(cluster, name="b", **expected):
+    async def check():
+        now = await status(cluster, name)
+        return now if all(now.get(field) == value for field, value in expected.items()) else None
+
+    return await eventually(check)
+
+
+async def evict(cluster, pod):
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "default"}}
+    await cluster.client.create(PODS, eviction, "default", "eviction")
+
+
+async def running_pod(cluster, name, **rest):
+    pod = await cluster.pod(name, node="n", labels={"app": "rs"}, **rest)
+    await cluster.set_ready(pod)
+    return pod
+
+
+async def test_the_budget_follows_the_scale_of_the_owner(cluster):
+    control(cluster)
+    cluster.spawn(cluster.kubelet())
+    await cluster.node("n")
+    await cluster.replica_set("rs", 4)
+    await budget(cluster, maxUnavailable="25%")
+    for pod in await eventually(lambda: four(cluster)):
+        await cluster.client.create(
+            PODS,
+            {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": meta.name(pod)}, "target": {"name": "n"}},
+            "default",
+            "binding",
+        )
+    await told(cluster, expectedPods=4, desiredHealthy=3, currentHealthy=4, disruptionsAllowed=1)
+    await cluster.client.patch(REPLICASETS, "rs", {"spec": {"replicas": 3}}, "default")
+    await told(cluster, expectedPods=3, desiredHealthy=2, currentHealthy=3, disruptionsAllowed=1)
+
+
+async def four(cluster):
+    pods = await cluster.pods()
+    return pods if len(pods) == 4 else None
+
+
+async def test_two_evictions_at_one_moment_do_not_share_the_last_disruption(cluster):
+    control(cluster)
+    for name in ("a", "b", "c"):
+        await running_pod(cluster, name)
+    await budget(cluster, minAvailable=2)
+    await told(cluster, disruptionsAllowed=1)
+    answers = await asyncio.gather(*(evict(cluster, name) for name in "abc"), return_exceptions=True)
+    refused = [answer for answer in answers if answer is not None]
+    assert [type(answer) for answer in refused] == [TooManyRequests] * 2
+    going = [pod for pod in await cluster.pods() if meta.is_deleting(pod)]
+    assert len(going) == 1
+    assert meta.condition(going[0], "DisruptionTarget")["reason"] == "EvictionByEvictionAPI"
+
+
+async def test_what_was_granted_counts_until_the_pod_is_seen_going(cluster):
+    for name in ("a", "b"):
+        await running_pod(cluster, name)
+    made = await budget(cluster, minAvailable=1)
+    granted = {"observedGeneration": 1, "disruptionsAllowed": 1, "currentHealthy": 2, "desiredHealthy": 1}
+    await cluster.client.update(PODDISRUPTIONBUDGETS, made | {"status": granted | {"expectedPods": 2}}, "status")
+    await evict(cluster, "a")
+    left = await status(cluster)
+    assert left["disruptionsAllowed"] == 0
+    assert list(left["disruptedPods"]) == ["a"]
+    assert left["conditions"][0]["reason"] == "InsufficientPods"
+    control(cluster)
+    seen = await told(cluster, currentHealthy=1, expectedPods=2, disruptionsAllowed=0)
+    assert "disruptedPods" not in seen
+
+
+async def test_a_count_made_before_a_grant_does_not_undo_it(cluster):
+    for name in ("a", "b"):
+        await running_pod(cluster, name)
+    made = await budget(cluster, minAvailable=1)
+    counted = {"observedGeneration": 1, "disruptionsAllowed": 1, "currentHealthy": 2, "desiredHealthy": 1}
+    stale = await cluster.client.update(PODDISRUPTIONBUDGETS, made | {"status": counted}, "status")
+    await evict(cluster, "a")
+    with pytest.raises(ApiError, match="the object has been modified"):
+        await cluster.client.update(PODDISRUPTIONBUDGETS, stale, "status")
+
+
+async def test_pods_whose_owner_has_no_scale_make_the_count_fail_safe(cluster):
+    control(cluster)
+    owner = {"apiVersion": "v1", "kind": "Namespace", "name": "default", "controller": True}
+    owner["uid"] = meta.uid(await cluster.client.get(NAMESPACES, "default"))
+    await budget(cluster, maxUnavailable=1)
+    await told(cluster, observedGeneration=1)
+    await running_pod(cluster, "a", owners=[owner])
+    await eventually(lambda: sync_failed(cluster))
+    assert (await status(cluster))["disruptionsAllowed"] == 0
+    with pytest.raises(TooManyRequests) as refused:
+        await evict(cluster, "a")
+    assert "failed sync: found no controllers" in refused.value.details["causes"][0]["message"]
+
+
+async def sync_failed(cluster):
+    conditions = (await status(cluster)).get("conditions") or [{}]
+    return conditions[0].get("reason") == "SyncFailed"
+
+
+async def test_pods_without_owner_are_told_of_where_owners_count(cluster):
+    control(cluster)
+    await running_pod(cluster, "a")
+    await budget(cluster, maxUnavailable=1)
+    await told(cluster, expectedPods=0, disruptionsAllowed=0)
+
+    async def warned():
+        return [e for e in await cluster.list(EVENTS, "default") if e["reason"] == "UnmanagedPods"]
+
+    assert "(selector: app=rs)" in (await eventually(warned))[0]["message"]
+
+
+async def test_a_namespace_with_a_budget_goes(cluster):
+    control(cluster)
+    await cluster.client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}})
+    made = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "b"}, "spec": {}}
+    await cluster.client.create(PODDISRUPTIONBUDGETS, made, "x")
+    await cluster.client.delete(NAMESPACES, "x")
+
+    async def gone():
+        try:
+            await cluster.client.get(NAMESPACES, "x")
+        except NotFound:
+            return True
+        return False
+
+    await eventually(gone)
+    assert await cluster.list(PODDISRUPTIONBUDGETS, "x") == []
