@@ -47,7 +47,7 @@ class Api:
         def field(name: str) -> str:
             found = re.search(rf"{name}: (\S+)", text)
             assert found, name
-            return found.group(1)
+            return found.group(1).strip('"')
 
         def pem(name: str) -> str:
             return base64.b64decode(field(f"{name}-data")).decode()
@@ -262,6 +262,8 @@ class Walk:
 
     def kill(self, count: int = 1) -> str:
         chosen = self.random.sample(COMPONENTS, count)
+        if "supervisor" in chosen and "guardian" in chosen:
+            chosen.remove("guardian")  # They start each other again; with both gone only `up` does.
         node = self.random.choice(NODES)
         hit = []
         for process in self.processes():
