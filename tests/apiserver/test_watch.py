@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
-from api_harness import Http, Running, config_map, pod
-from sampan_api.client import CONFIGMAPS, PODS, Client, EventType, Selection
+from api_harness import Http, Running, config_map, pod, running
+from sampan_api.client import CONFIGMAPS, PODS, Client, DeleteOptions, EventType, Selection
+from sampan_api.clock import VirtualClock
 from sampan_api.errors import Expired
+from sampan_master.apiserver.watching import next_bookmark
 
 PODS_PATH = "/api/v1/namespaces/default/pods"
 TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
@@ -44,11 +46,160 @@ async def test_watch_list_marks_the_end_of_the_initial_events(http: Http, client
         assert (await watch.event())["object"]["metadata"]["name"] == "b"
 
 
-async def test_a_bookmark_comes_before_the_time_is_over(http: Http) -> None:
-    async with http.stream(f"{PODS_PATH}?watch=true&allowWatchBookmarks=true&timeoutSeconds=1") as watch:
-        bookmark = await watch.event()
-        assert (bookmark["type"], bookmark["object"]["kind"]) == ("BOOKMARK", "Pod")
+async def test_bookmarks_come_about_every_minute_and_shortly_before_the_end() -> None:
+    clock = VirtualClock()
+    async with running(clock=clock) as api:
+        current = (await api.client.list(PODS)).resource_version
+        query = f"watch=true&allowWatchBookmarks=true&resourceVersion={current}&timeoutSeconds=150"
+        async with api.http.stream(f"{PODS_PATH}?{query}") as watch:
+            made = await api.client.create(PODS, pod("a"))
+            assert (await watch.event())["type"] == "ADDED"
+            for seconds in (60, 60, 28):
+                coming = asyncio.create_task(watch.event())
+                await clock.advance(seconds - 0.1)
+                assert not coming.done()
+                await clock.advance(0.1)
+                bookmark = await coming
+                assert bookmark == {
+                    "type": "BOOKMARK",
+                    "object": {
+                        "kind": "Pod",
+                        "apiVersion": "v1",
+                        "metadata": {"resourceVersion": made["metadata"]["resourceVersion"]},
+                    },
+                }
+            await clock.advance(2)
+            assert await watch.event() is None
+
+
+@pytest.mark.parametrize(
+    ("now", "end", "due"), [(0, 1800, 60), (0, 61, 59), (59, 61, 119), (0, 2, 60), (0, 1, 60), (100, 163, 160)]
+)
+def test_when_the_next_bookmark_is_due(now: float, end: float, due: float) -> None:
+    assert next_bookmark(now, end) == due
+
+
+async def test_no_bookmark_is_sent_to_who_did_not_ask(http: Http, client: Client) -> None:
+    await client.create(PODS, pod("a"))
+    query = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=1"
+    async with http.stream(f"{PODS_PATH}?{query}") as watch:
+        assert (await watch.event())["type"] == "ADDED"
         assert await watch.event() is None
+
+
+@pytest.mark.parametrize("version", ["", "0"])
+async def test_a_watch_of_everything_marks_the_end_of_what_was_there(http: Http, client: Client, version: str) -> None:
+    await client.create(PODS, pod("a"))
+    query = f"watch=true&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds=1"
+    async with http.stream(f"{PODS_PATH}?{query}") as watch:
+        assert (await watch.event())["type"] == "ADDED"
+        assert (await watch.event())["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+        assert await watch.event() is None
+
+
+@pytest.mark.parametrize("version", ["", "0"])
+async def test_without_initial_events_a_watch_begins_with_the_next_change(
+    http: Http, client: Client, version: str
+) -> None:
+    await client.create(PODS, pod("a"))
+    query = f"watch=true&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion={version}"
+    async with http.stream(f"{PODS_PATH}?{query}&timeoutSeconds=30") as watch:
+        await client.create(PODS, pod("b"))
+        assert (await watch.event())["object"]["metadata"]["name"] == "b"
+
+
+async def test_initial_events_are_filtered_and_not_older_than_asked(http: Http, client: Client) -> None:
+    await client.create(PODS, pod("a"))
+    made = await client.create(PODS, pod("b", nodeName="n1"))
+    query = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    query += f"&resourceVersion={made['metadata']['resourceVersion']}&fieldSelector=spec.nodeName%3Dn1"
+    async with http.stream(f"{PODS_PATH}?{query}&timeoutSeconds=30") as watch:
+        assert (await watch.event())["object"]["metadata"]["name"] == "b"
+        bookmark = (await watch.event())["object"]["metadata"]
+        assert int(bookmark["resourceVersion"]) >= int(made["metadata"]["resourceVersion"])
+        assert "annotations" in bookmark
+
+
+async def test_initial_events_newer_than_what_has_happened_are_an_error_event(http: Http) -> None:
+    query = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=99999"
+    async with http.stream(f"{PODS_PATH}?{query}") as watch:
+        event = await watch.event()
+        assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 504, "Timeout")
+        assert await watch.event() is None
+
+
+async def test_a_watch_from_the_future_is_silent_until_it_is_reached(http: Http, client: Client) -> None:
+    current = int((await client.create(PODS, pod("a")))["metadata"]["resourceVersion"])
+    async with http.stream(f"{PODS_PATH}?watch=true&resourceVersion={current + 1}&timeoutSeconds=30") as watch:
+        await client.create(PODS, pod("b"))
+        await client.create(PODS, pod("c"))
+        assert (await watch.event())["object"]["metadata"]["name"] == "c"
+
+
+PARTIAL = {"Accept": "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"}
+WATCH_LIST = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+
+
+async def test_watch_list_as_tables(http: Http, client: Client) -> None:
+    await client.create(PODS, pod("a"))
+    async with http.stream(f"{PODS_PATH}?{WATCH_LIST}&timeoutSeconds=30", TABLE) as watch:
+        added, bookmark = await watch.event(), await watch.event()
+    assert added["object"]["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+    table = bookmark["object"]
+    assert (bookmark["type"], table["kind"], table["columnDefinitions"]) == ("BOOKMARK", "Table", None)
+    (row,) = table["rows"]
+    assert row["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+    assert row["object"]["metadata"]["resourceVersion"] == table["metadata"]["resourceVersion"]
+    await client.delete(PODS, "a", "default", DeleteOptions(grace_seconds=0))
+    async with http.stream(f"{PODS_PATH}?{WATCH_LIST}&timeoutSeconds=30", TABLE) as watch:
+        first = (await watch.event())["object"]
+        assert first["columnDefinitions"][0]["name"] == "Name"
+
+
+async def test_watch_list_as_metadata_only(http: Http, client: Client) -> None:
+    await client.create(PODS, pod("a"))
+    async with http.stream(f"{PODS_PATH}?{WATCH_LIST}&timeoutSeconds=30", PARTIAL) as watch:
+        added, bookmark = (await watch.event())["object"], (await watch.event())["object"]
+    for obj in (added, bookmark):
+        assert (set(obj), obj["kind"], obj["apiVersion"]) == (
+            {"kind", "apiVersion", "metadata"}, "PartialObjectMetadata", "meta.k8s.io/v1",
+        )  # fmt: skip
+    assert bookmark["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
+async def test_the_old_paths_of_watches(http: Http, client: Client) -> None:
+    await client.create(PODS, pod("a"))
+    for path in (
+        "/api/v1/watch/pods",
+        "/api/v1/watch/namespaces/default/pods",
+        "/api/v1/watch/namespaces/default/pods/a",
+    ):
+        async with http.stream(f"{path}?timeoutSeconds=1") as watch:
+            assert (await watch.event())["object"]["metadata"]["name"] == "a", path
+    answer = await http("GET", "/api/v1/watch/namespaces/default/pods/a?fieldSelector=metadata.name%3Db")
+    assert (answer.code, answer.json["message"]) == (400, "fieldSelector metadata.name doesn't match requested name")
+    assert (await http("POST", "/api/v1/watch/namespaces/default/pods", pod("b"))).code == 405
+    assert (await http("GET", "/api/v1/watch/namespaces/default/pods/a/status")).code == 404
+    assert (await http("GET", f"{PODS_PATH}/a?watch=true")).json["kind"] == "Pod"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            "resourceVersionMatch=Exact&sendInitialEvents=true",
+            "[resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan,"
+            ' resourceVersionMatch: Unsupported value: "Exact": supported values: "NotOlderThan"]',
+        ),
+        (
+            "resourceVersionMatch=NotOlderThan&sendInitialEvents=true&continue=x",
+            "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided",
+        ),
+    ],
+)
+async def test_what_a_watch_cannot_be_asked(http: Http, query: str, message: str) -> None:
+    answer = await http("GET", f"{PODS_PATH}?watch=1&{query}")
+    assert (answer.code, answer.json["message"]) == (422, f'ListOptions.meta.k8s.io "" is invalid: {message}')
 
 
 async def test_an_old_revision_is_an_error_event_that_ends_the_stream(api: Running) -> None:

@@ -24,6 +24,7 @@ from sampan_master.apiserver.pod_streams import PodStreams
 from sampan_master.apiserver.registry import Deleted, Patch, Registry
 from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
 from sampan_master.apiserver.resources import ResourceTable
+from sampan_master.apiserver.revisions import parse_revision, reach
 from sampan_master.apiserver.routing import Target, resolve
 from sampan_master.apiserver.scopes import BY_SUBRESOURCE
 from sampan_master.apiserver.selecting import select
@@ -84,9 +85,9 @@ class ResourceEndpoint:
             allowed = verb in target.subresource.verbs
         else:
             verb = (_OBJECT_VERBS if target.name else _COLLECTION_VERBS).get(request.method, "")
-            if verb == "list" and (target.watch or flag(request.query, "watch")):
-                verb = "watch"
-            if verb == "get" and target.watch:
+            if target.watch:
+                verb = "watch" if request.method == "GET" else ""
+            elif verb == "list" and flag(request.query, "watch"):
                 verb = "watch"
             allowed = verb in target.type.verbs
             if verb == "create" and target.type.namespaced and target.namespace is None:
@@ -97,6 +98,11 @@ class ResourceEndpoint:
 
     async def _get(self, request: ApiRequest, target: Target) -> None:
         request.accepted()
+        try:
+            not_before = parse_revision(first(request.query, "resourceVersion"))
+        except ValueError as error:
+            raise ApiError(str(error)) from error
+        await reach(self._registry.storage.cache, not_before)
         entry = await self._registry.get(target.type, target.namespace or "", target.name)
         if target.subresource is not None and target.subresource.name == "scale":
             await self._answer_scale(request, target, scaling.scale_of(target.type, entry.obj))

@@ -1,26 +1,31 @@
 """Lists: a consistent snapshot, filtered, in pages.
 
 A page's `continue` token names the revision of the first page and the key to go on from; all pages are of that one
-revision. When it is compacted meanwhile the client gets 410 with a token for an inconsistent rest (revision -1).
+revision, even while others write. When it is compacted meanwhile the client gets 410 with a token for an inconsistent
+rest.
+
+    resourceVersion  resourceVersionMatch   the snapshot
+    unset                                   now: the cache, caught up with the store
+    0                unset, NotOlderThan    the cache as it is; `limit` is ignored
+    N                unset, NotOlderThan    the cache, once it has seen N
+    N                Exact                  revision N, from history or the store; so also unset with `limit`
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-from sampan_api import schema
-from sampan_api.errors import BadRequest, Expired, InternalError, ServerTimeout
+from sampan_api.errors import BadRequest, Expired
 
 from sampan_master.apiserver import problems
-from sampan_master.apiserver.options import Query, first, flag, integer
+from sampan_master.apiserver.continuing import INCONSISTENT, decode_token, encode_token
+from sampan_master.apiserver.options import Query, first, integer
 from sampan_master.apiserver.resource import ResourceType
+from sampan_master.apiserver.revisions import parse_revision, reach, too_large
 from sampan_master.apiserver.selecting import Selected
-from sampan_master.apiserver.validation.fields import FieldError, forbidden, go_quote, invalid_object, unsupported
+from sampan_master.apiserver.validation.fields import FieldError, forbidden, invalid_object, unsupported
 from sampan_master.storage import Cache, Compacted, Entry, FutureRevision, Listing
 
 _TOO_OLD_LIST = "The resourceVersion for the provided list is too old."
@@ -30,7 +35,7 @@ _TOO_OLD_PAGE = (
     " Continuing with the provided token results in an inconsistent list - objects that were created, modified, or"
     " deleted between the time the first chunk was returned and now may show up in the list."
 )
-_INCONSISTENT = -1
+_MATCHES = ("Exact", "NotOlderThan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,16 @@ class ListOptions:
     match: str = ""
     limit: int = 0
     continue_: str = ""
+
+    @property
+    def exact(self) -> bool:
+        """A page of a given revision is of exactly that one, even when the client does not say so."""
+        return self.match == "Exact" or (not self.match and self.limit > 0)
+
+    @property
+    def page_size(self) -> int:
+        """0: all in one."""
+        return 0 if self.resource_version == "0" and not self.continue_ else max(self.limit, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +84,31 @@ def list_options(query: Query) -> ListOptions:
         continue_=first(query, "continue"),
     )
     errors: list[FieldError] = []
-    if flag(query, "sendInitialEvents"):
+    if options.match:
+        errors += _match_errors(options)
+    if "sendInitialEvents" in query:
         errors.append(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
-    if options.match and not options.resource_version:
-        said = "resourceVersionMatch is forbidden unless resourceVersion is provided"
-        errors.append(forbidden("resourceVersionMatch", said))
-    elif options.match not in ("", "Exact", "NotOlderThan"):
-        errors.append(unsupported("resourceVersionMatch", options.match, ("Exact", "NotOlderThan", "")))
-    elif options.match == "Exact" and options.resource_version == "0":
-        said = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-        errors.append(forbidden("resourceVersionMatch", said))
     if errors:
         raise invalid_object("ListOptions", "meta.k8s.io", "", errors)
     return options
 
 
-def _revision(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        shown = go_quote(text)
-        why = f"resourceVersion: Invalid value: {shown}: strconv.ParseUint: parsing {shown}: invalid syntax"
-        raise BadRequest(f"invalid resource version: {why}") from None
+def _match_errors(options: ListOptions) -> list[FieldError]:
+    path = "resourceVersionMatch"
+    errors = []
+    if not options.resource_version:
+        errors.append(forbidden(path, "resourceVersionMatch is forbidden unless resourceVersion is provided"))
+    if options.continue_:
+        errors.append(forbidden(path, "resourceVersionMatch is forbidden when continue is provided"))
+    if options.match not in _MATCHES:
+        errors.append(unsupported(path, options.match, (*_MATCHES, "")))
+    if options.match == "Exact" and options.resource_version == "0":
+        errors.append(forbidden(path, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+    return errors
 
 
 async def list_page(cache: Cache, rt: ResourceType, selected: Selected, options: ListOptions) -> Page:
+    """Raises BadRequest, Expired, ServerTimeout, ServiceUnavailable."""
     prefix = selected.prefix(rt)
     with problems.translated(rt, ""):
         listing = await _snapshot(cache, prefix, options)
@@ -101,12 +116,13 @@ async def list_page(cache: Cache, rt: ResourceType, selected: Selected, options:
     if selected.matches is not None:
         matches = selected.matches
         entries = [entry for entry in entries if matches(entry.obj)]
-    limit = options.limit
-    if not limit or len(entries) <= limit or (options.resource_version == "0" and not options.continue_):
+    size = options.page_size
+    if not size or len(entries) <= size:
         return Page(entries, listing.revision)
-    token = _encode_token(listing.revision, entries[limit].key.removeprefix(prefix))
-    remaining = len(entries) - limit if selected.matches is None else None
-    return Page(entries[:limit], listing.revision, token, remaining)
+    # The first key after the last one told, not the next object's: another may come between in an inconsistent rest.
+    token = encode_token(listing.revision, entries[size - 1].key.removeprefix(prefix) + "\0")
+    remaining = len(entries) - size if selected.matches is None else None
+    return Page(entries[:size], listing.revision, token, remaining)
 
 
 async def _snapshot(cache: Cache, prefix: str, options: ListOptions) -> Listing:
@@ -115,52 +131,34 @@ async def _snapshot(cache: Cache, prefix: str, options: ListOptions) -> Listing:
     if not options.resource_version:
         await cache.fresh()
         return cache.list(prefix)
-    revision = _revision(options.resource_version)
-    if revision == 0:
-        return cache.list(prefix)
     try:
-        if options.match == "Exact":
-            return await cache.list_at(prefix, revision)
-        await cache.at_least(revision)
-    except Compacted as error:
-        raise Expired(_TOO_OLD_LIST) from error
-    except FutureRevision as error:
-        raise too_large(revision, cache.revision) from error
+        revision = parse_revision(options.resource_version)
+    except ValueError as error:
+        raise BadRequest(f"invalid resource version: {error}") from error
+    if revision and options.exact:
+        return await _exactly(cache, prefix, revision, "", Expired(_TOO_OLD_LIST))
+    await reach(cache, revision)
     return cache.list(prefix)
 
 
 async def _continued(cache: Cache, prefix: str, options: ListOptions) -> Listing:
+    try:
+        revision, start = decode_token(options.continue_)
+    except ValueError as error:
+        raise BadRequest(f"invalid continue token: {error}") from error
     if options.resource_version not in ("", "0"):
         raise BadRequest("specifying resource version is not allowed when using continue")
-    revision, start = _decode_token(options.continue_)
-    if revision == _INCONSISTENT:
+    if revision < 0:
         await cache.fresh()
         return cache.list(prefix, prefix + start)
+    expired = Expired(_TOO_OLD_PAGE, None, **{"continue": encode_token(INCONSISTENT, start)})
+    return await _exactly(cache, prefix, revision, prefix + start, expired)
+
+
+async def _exactly(cache: Cache, prefix: str, revision: int, start: str, expired: Expired) -> Listing:
     try:
-        return await cache.list_at(prefix, revision, prefix + start)
+        return await cache.list_at(prefix, revision, start)
     except Compacted as error:
-        raise Expired(_TOO_OLD_PAGE, None, **{"continue": _encode_token(_INCONSISTENT, start)}) from error
+        raise expired from error
     except FutureRevision as error:
-        raise InternalError(f"the continue token is of revision {revision}, which has not happened") from error
-
-
-def too_large(revision: int, current: int) -> ServerTimeout:
-    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
-    return ServerTimeout(
-        f"Timeout: Too large resource version: {revision}, current: {current}",
-        {"causes": [cause], "retryAfterSeconds": 1},
-    )
-
-
-def _encode_token(revision: int, start: str) -> str:
-    content = orjson.dumps({"v": "meta.k8s.io/v1", "rv": revision, "start": start})
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def _decode_token(token: str) -> tuple[int, str]:
-    try:
-        content, _ = schema.load_json(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        revision, start = int(content["rv"]), str(content["start"])
-    except (binascii.Error, ValueError, KeyError, TypeError) as error:
-        raise BadRequest(f"invalid continue token: continue key is not valid: {error}") from error
-    return revision, start.lstrip("/")
+        raise too_large(revision, cache.revision) from error

@@ -72,7 +72,8 @@ class LocalClient:
     ) -> AsyncIterator[WatchEvent]:
         rt = self._type(resource)
         options = WatchOptions(resource_version=resource_version, bookmarks=True, timeout=_FOREVER)
-        watch = await open_watch(self._registry.storage.cache, rt, self._select(rt, selection), options)
+        registry, selected = self._registry, self._select(rt, selection)
+        watch = await open_watch(registry.storage.cache, registry.clock, rt, selected, options)
         for entry in watch.initial:
             yield WatchEvent(EventType.ADDED, entry.obj)
         async with aclosing(watch.batches()) as batches:

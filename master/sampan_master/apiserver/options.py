@@ -10,10 +10,10 @@ from typing import Any
 from sampan_api.client import DeleteOptions
 from sampan_api.errors import BadRequest
 
+from sampan_master.apiserver.go_numbers import parse_int
 from sampan_master.apiserver.validation.fields import (
     FieldError,
     forbidden,
-    go_quote,
     invalid,
     invalid_object,
     too_long,
@@ -52,13 +52,14 @@ def flag(query: Query, name: str) -> bool:
 
 
 def integer(query: Query, name: str) -> int | None:
+    """Raises BadRequest."""
     text = first(query, name)
     if not text:
         return None
     try:
-        return int(text)
-    except ValueError:
-        raise BadRequest(f"strconv.ParseInt: parsing {go_quote(text)}: invalid syntax") from None
+        return parse_int(text)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
 
 
 def write_options(query: Query, kind: str, user_agent: str = "", *, apply: bool = False) -> WriteOptions:

@@ -13,8 +13,8 @@ from sampan_api.clock import rfc3339
 from sampan_api.errors import ApiError, BadRequest
 from sampan_api.meta import Object
 
+from sampan_master.apiserver.go_numbers import parse_uint
 from sampan_master.apiserver.resource import ResourceType
-from sampan_master.apiserver.validation.fields import go_quote
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _LONGEST_PREFIX = 58
@@ -120,6 +120,6 @@ def _present(metadata: dict[str, Any]) -> dict[str, Any]:
 def version_number(text: str) -> int:
     """A resourceVersion given by a client. Raises a 500 without reason when it is no number."""
     try:
-        return int(text)
-    except ValueError:
-        raise ApiError(f"strconv.ParseUint: parsing {go_quote(text)}: invalid syntax") from None
+        return parse_uint(text)
+    except ValueError as error:
+        raise ApiError(str(error)) from error

@@ -30,7 +30,7 @@ def resolve(table: ResourceTable, group: str, version: str, segments: list[str])
     namespace: str | None = None
     if len(segments) >= 3 and segments[0] == "namespaces" and not _is_own_subresource(table, segments):
         namespace, segments = segments[1], segments[2:]
-    if not 1 <= len(segments) <= 3:
+    if not 1 <= len(segments) <= (2 if watch else 3):
         raise NotFound(problems.NO_RESOURCE, {})
     rt = table.find(group, version, segments[0])
     if rt is None or (namespace is not None and not rt.namespaced):

@@ -10,6 +10,7 @@ from sampan_api.meta import Object
 from sampan_api.selectors import FieldSelector, LabelSelector, SelectorError, parse_fields, parse_labels
 
 from sampan_master.apiserver.resource import ResourceType
+from sampan_master.apiserver.validation.fields import go_quote
 
 Matches = Callable[[Object], bool]
 
@@ -31,8 +32,11 @@ class Selected:
         return rt.prefix(self.namespace)
 
 
-def select(rt: ResourceType, namespace: str | None, labels: str = "", fields: str = "") -> Selected:
-    """Raises BadRequest for a selector that cannot be parsed or a field that cannot be selected by."""
+def select(rt: ResourceType, namespace: str | None, labels: str = "", fields: str = "", *, name: str = "") -> Selected:
+    """`name`: the one that the path says. Raises BadRequest for a selector that cannot be parsed or contradicts the
+    path, or a field that cannot be selected by."""
+    if name and not fields:
+        fields = f"metadata.name={name}"
     if not labels and not fields:
         return Selected(namespace, None)
     try:
@@ -42,7 +46,9 @@ def select(rt: ResourceType, namespace: str | None, labels: str = "", fields: st
         raise BadRequest(str(error)) from error
     for requirement in field_selector.requirements:
         if not rt.selects(requirement.field):
-            raise BadRequest(f"field label not supported: {requirement.field}")
+            raise BadRequest(_not_supported(rt, requirement.field))
+    if name and field_selector.exact("metadata.name") != name:
+        raise BadRequest("fieldSelector metadata.name doesn't match requested name")
     within = field_selector.exact("metadata.namespace")
     if rt.namespaced and namespace is None and within:
         namespace = within
@@ -52,6 +58,14 @@ def select(rt: ResourceType, namespace: str | None, labels: str = "", fields: st
         name=field_selector.exact("metadata.name") or None,
         node=field_selector.exact("spec.nodeName") or None,
     )
+
+
+def _not_supported(rt: ResourceType, field: str) -> str:
+    if not rt.field_selectors:
+        return f'{go_quote(field)} is not a known field selector: only "metadata.name", "metadata.namespace"'
+    if rt.group == "batch":
+        return f"field label {go_quote(field)} not supported for batchv1.{rt.kind}"
+    return f"field label not supported: {field}"
 
 
 def _test(rt: ResourceType, labels: LabelSelector, fields: FieldSelector) -> Matches | None:

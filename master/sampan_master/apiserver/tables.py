@@ -83,13 +83,13 @@ def _row(rt: ResourceType, obj: Object, now: float, view: View) -> dict[str, Any
     return row
 
 
-def bookmark_table(rt: ResourceType, obj: Object, view: View) -> Object:
+def bookmark_table(rt: ResourceType, obj: Object, view: View, *, columns: bool) -> Object:
     """A bookmark seen as a Table: one row without content that carries the metadata."""
     row = {"cells": [None] * len(rt.columns), "object": partial(obj)}
     return {
         "kind": "Table",
         "apiVersion": view.api_version,
         "metadata": {"resourceVersion": obj["metadata"]["resourceVersion"]},
-        "columnDefinitions": None,
+        "columnDefinitions": [_definition(column) for column in rt.columns] if columns else None,
         "rows": [row],
     }

@@ -8,7 +8,7 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from sampan_api.client import EventType
-from sampan_api.errors import Expired
+from sampan_api.errors import ApiError, Expired, ServerTimeout
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.options import first
@@ -41,12 +41,16 @@ class _Lines:
         if self._view.kind != "Table":
             return partial(obj, self._view)
         metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
-        columns, self._first = self._first, False
-        return table(self._rt, [obj], metadata, self._clock.now(), self._view, columns=columns)
+        return table(self._rt, [obj], metadata, self._clock.now(), self._view, columns=self._columns())
+
+    def _columns(self) -> bool:
+        """The first event of a Table's stream defines the columns, whatever it is."""
+        first_one, self._first = self._first, False
+        return first_one
 
     def bookmark(self, obj: Object) -> bytes:
         if self._view.kind == "Table":
-            return event_line(EventType.BOOKMARK, bookmark_table(self._rt, obj, self._view))
+            return event_line(EventType.BOOKMARK, bookmark_table(self._rt, obj, self._view, columns=self._columns()))
         if self._view.kind:
             return event_line(EventType.BOOKMARK, partial(obj, self._view))
         return event_line(EventType.BOOKMARK, obj)
@@ -65,7 +69,7 @@ class WatchStreams:
 
     async def serve(self, request: ApiRequest, target: Target) -> None:
         opened = await _open(request, target, self._registry)
-        if isinstance(opened, Expired):
+        if isinstance(opened, ApiError):
             await request.stream(_one(event_line("ERROR", opened.status())))
             return
         watch, lines = opened
@@ -82,18 +86,18 @@ class WatchStreams:
                 await gone
 
 
-async def _open(request: ApiRequest, target: Target, registry: Registry) -> tuple[Watch, _Lines] | Expired:
-    """An expired revision is not an answer's status but an event of the stream."""
+async def _open(
+    request: ApiRequest, target: Target, registry: Registry
+) -> tuple[Watch, _Lines] | Expired | ServerTimeout:
+    """A revision of the past or the future is not an answer's status but an event of the stream."""
     accepted = request.accepted(watch=True)
-    fields = first(request.query, "fieldSelector")
-    if target.name:
-        fields = ",".join(filter(None, (fields, f"metadata.name={target.name}")))
-    selected = select(target.type, target.namespace, first(request.query, "labelSelector"), fields)
     options = watch_options(request.query)
+    labels, fields = first(request.query, "labelSelector"), first(request.query, "fieldSelector")
+    selected = select(target.type, target.namespace, labels, fields, name=target.name)
     await request.body()
     try:
-        watch = await open_watch(registry.storage.cache, target.type, selected, options)
-    except Expired as error:
+        watch = await open_watch(registry.storage.cache, registry.clock, target.type, selected, options)
+    except (Expired, ServerTimeout) as error:
         return error
     return watch, _Lines(target.type, accepted.view, registry)
 

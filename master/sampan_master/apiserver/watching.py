@@ -2,6 +2,12 @@
 
 WatchList (`sendInitialEvents`) begins with everything there is as ADDED and a marked bookmark, then goes on live: one
 request instead of list and watch.
+
+    resourceVersion   sendInitialEvents   what is told
+    unset, 0          not given, true     what there is (unset: as of now), a marked bookmark, then changes
+    unset, 0          false               changes from here on
+    N                 not given, false    changes after N; nothing until N is reached
+    N                 true                what there is once N is reached, a marked bookmark, then changes
 """
 
 from __future__ import annotations
@@ -14,29 +20,32 @@ from typing import Any
 
 import orjson
 from sampan_api.client import EventType
+from sampan_api.clock import Clock
 from sampan_api.errors import ApiError, Expired
 from sampan_api.meta import Object
 
 from sampan_master.apiserver import problems
-from sampan_master.apiserver.listing import too_large
 from sampan_master.apiserver.options import Query, first, flag, integer
 from sampan_master.apiserver.resource import ResourceType
+from sampan_master.apiserver.revisions import parse_revision, reach
 from sampan_master.apiserver.selecting import Selected
-from sampan_master.apiserver.validation.fields import FieldError, forbidden, go_quote, invalid_object
-from sampan_master.storage import Cache, Change, Compacted, Entry, FutureRevision, Watcher
+from sampan_master.apiserver.validation.fields import FieldError, forbidden, invalid_object, unsupported
+from sampan_master.storage import Cache, Change, Compacted, Entry, Watcher
 
 _BOOKMARK_SECONDS = 60.0
+_BEFORE_END_SECONDS = 2.0
 _SHORTEST, _LONGEST = 1800, 3600
+_MATCH = "NotOlderThan"
 INITIAL_END = "k8s.io/initial-events-end"
 
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """`initial`: None when not asked; True sends what is there first and marks its end."""
+    """`initial`: whether what is there is told first; None leaves it to the resourceVersion."""
 
     resource_version: str = ""
     bookmarks: bool = False
-    initial: bool = False
+    initial: bool | None = None
     timeout: float = 0
 
 
@@ -46,17 +55,22 @@ def watch_options(query: Query) -> WatchOptions:
     match = first(query, "resourceVersionMatch")
     errors: list[FieldError] = []
     path = "resourceVersionMatch"
-    if initial is not None and match != "NotOlderThan":
-        errors.append(forbidden(path, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"))
-    elif initial is None and match:
-        said = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-        errors.append(forbidden(path, said))
+    if initial is not None and match != _MATCH:
+        errors.append(forbidden(path, f"sendInitialEvents requires setting resourceVersionMatch to {_MATCH}"))
+    if match:
+        if initial is None:
+            said = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            errors.append(forbidden(path, said))
+        if match != _MATCH:
+            errors.append(unsupported(path, match, (_MATCH,)))
+        if first(query, "continue"):
+            errors.append(forbidden(path, "resourceVersionMatch is forbidden when continue is provided"))
     if errors:
         raise invalid_object("ListOptions", "meta.k8s.io", "", errors)
     return WatchOptions(
         resource_version=first(query, "resourceVersion"),
         bookmarks=flag(query, "allowWatchBookmarks"),
-        initial=bool(initial),
+        initial=initial,
         timeout=float(integer(query, "timeoutSeconds") or random.randint(_SHORTEST, _LONGEST)),
     )
 
@@ -65,21 +79,26 @@ class Watch:
     """One client's watch: `initial` entries first, then `batches()` until the time is over or the watcher ends."""
 
     def __init__(
-        self, rt: ResourceType, watcher: Watcher, initial: Sequence[Entry], revision: int, options: WatchOptions
+        self,
+        rt: ResourceType,
+        watcher: Watcher,
+        initial: Sequence[Entry] | None,
+        revision: int,
+        options: WatchOptions,
+        clock: Clock,
     ) -> None:
+        """`initial` None: only changes are told."""
         self.rt = rt
-        self.initial = initial
+        self.initial: Sequence[Entry] = initial or ()
+        self.marks_end = initial is not None and options.bookmarks
+        """Whether the end of the initial events is told by a bookmark."""
         self.revision = revision
         self._watcher = watcher
         self._options = options
+        self._clock = clock
 
     def close(self) -> None:
         self._watcher.close()
-
-    @property
-    def marks_end(self) -> bool:
-        """Whether the end of the initial events is told by a bookmark."""
-        return self._options.initial and self._options.bookmarks
 
     def bookmark(self, *, initial_end: bool = False) -> Object:
         metadata: dict[str, Any] = {"resourceVersion": str(max(self.revision, self._watcher.revision))}
@@ -90,64 +109,64 @@ class Watch:
 
     async def batches(self) -> AsyncGenerator[list[Change], None]:
         """Changes as they come; an empty batch says that a bookmark is due. The end is a clean one."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._options.timeout
-        bookmark = loop.time() + _BOOKMARK_SECONDS
-        pending = asyncio.ensure_future(self._watcher.changes())
+        clock = self._clock
+        end = clock.monotonic() + self._options.timeout
+        bookmark = next_bookmark(clock.monotonic(), end) if self._options.bookmarks else end
+        changes = asyncio.ensure_future(self._watcher.changes())
+        timer = asyncio.ensure_future(clock.sleep(min(bookmark, end) - clock.monotonic()))
         try:
             while True:
-                until = min(end, bookmark) if self._options.bookmarks else end
-                done, _ = await asyncio.wait([pending], timeout=max(0.0, until - loop.time()))
-                if done:
-                    changes = pending.result()
-                    if not changes:
+                await asyncio.wait([changes, timer], return_when=asyncio.FIRST_COMPLETED)
+                if changes.done():
+                    batch = changes.result()
+                    if not batch:
                         return
-                    yield changes
-                    pending = asyncio.ensure_future(self._watcher.changes())
+                    yield batch
+                    changes = asyncio.ensure_future(self._watcher.changes())
+                if not timer.done():
                     continue
-                if self._options.bookmarks:
-                    yield []
-                if loop.time() >= end:
+                now = clock.monotonic()
+                if now >= end:
                     return
-                bookmark = loop.time() + _BOOKMARK_SECONDS
+                if now >= bookmark:
+                    yield []
+                    bookmark = next_bookmark(now, end)
+                timer = asyncio.ensure_future(clock.sleep(min(bookmark, end) - now))
         finally:
-            pending.cancel()
+            changes.cancel()
+            timer.cancel()
             self._watcher.close()
 
 
-async def open_watch(cache: Cache, rt: ResourceType, selected: Selected, options: WatchOptions) -> Watch:
-    """Raises Expired when the revision is no longer known, a plain 500 when it is none."""
+def next_bookmark(now: float, end: float) -> float:
+    """About every minute, and shortly before the end, so that the client resumes from close to now."""
+    before_end = end - _BEFORE_END_SECONDS
+    return min(now + _BOOKMARK_SECONDS, before_end) if before_end > now else now + _BOOKMARK_SECONDS
+
+
+async def open_watch(cache: Cache, clock: Clock, rt: ResourceType, selected: Selected, options: WatchOptions) -> Watch:
+    """Raises Expired when the revision is no longer known, ServerTimeout when initial events cannot be as new as asked,
+    a plain 500 when the revision is none."""
     prefix = selected.prefix(rt)
-    text = options.resource_version
     try:
-        after = int(text or "0")
-    except ValueError:
-        shown = go_quote(text)
-        why = f"strconv.ParseUint: parsing {shown}: invalid syntax"
-        raise ApiError(f"resourceVersion: Invalid value: {shown}: {why}") from None
-    initial: Sequence[Entry] = ()
-    revision = after
+        asked = parse_revision(options.resource_version)
+    except ValueError as error:
+        raise ApiError(str(error)) from error
     with problems.translated(rt, ""):
-        if options.initial or after == 0:
-            if options.initial and after:
-                await _reach(cache, after)
-            else:
-                await cache.fresh()
-            initial, revision = cache.list(prefix)
-            if selected.matches is not None:
-                initial = [entry for entry in initial if selected.matches(entry.obj)]
+        if not options.resource_version:
+            await cache.fresh()
+    initial: Sequence[Entry] | None = None
+    revision = asked or cache.revision
+    if options.initial or (options.initial is None and asked == 0):
+        await reach(cache, asked)
+        initial, revision = cache.list(prefix)
+        if selected.matches is not None:
+            initial = [entry for entry in initial if selected.matches(entry.obj)]
     try:
         watcher = cache.watch(prefix, revision, selected.matches, index=selected.node)
     except Compacted as error:
-        raise Expired(f"too old resource version: {after} ({error.compact_revision})") from error
-    return Watch(rt, watcher, initial, revision, options)
-
-
-async def _reach(cache: Cache, revision: int) -> None:
-    try:
-        await cache.at_least(revision)
-    except FutureRevision as error:
-        raise too_large(revision, cache.revision) from error
+        raise Expired(f"too old resource version: {asked} ({error.compact_revision})") from error
+    return Watch(rt, watcher, initial, revision, options, clock)
 
 
 def event_line(type_: EventType | str, obj: Object) -> bytes:

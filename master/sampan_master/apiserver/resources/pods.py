@@ -114,6 +114,8 @@ RESOURCE = ResourceType(
     row_conditions=row_conditions,
     field_selectors={
         "spec.nodeName": _spec("nodeName"),
+        # Its name before there was a v1.
+        "spec.host": _spec("nodeName"),
         "spec.restartPolicy": _spec("restartPolicy"),
         "spec.schedulerName": _spec("schedulerName"),
         "spec.serviceAccountName": _spec("serviceAccountName"),
