@@ -117,6 +117,11 @@ class _StrictLoader(_Loader):
     strict = True
 
 
+def implicit_resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """First letter -> what a plain scalar may be beside text, as it is read here."""
+    return dict(_Loader.yaml_implicit_resolvers)
+
+
 def _check_events(text: str | bytes) -> None:
     """Refuses aliases and depth before anything recursive sees the document: libyaml's composer would overrun the
     C stack."""

@@ -1,14 +1,13 @@
-"""Objects from files, directories or standard input, in YAML or JSON; and YAML out."""
+"""Objects from files, directories or standard input, in YAML or JSON."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from sampan_api.documents import DecodeError, decode_yaml, decode_yaml_documents
 
 from sampan_cli.errors import CliError
@@ -18,34 +17,6 @@ SUFFIXES = (".json", ".yaml", ".yml")
 
 def load_yaml(text: str) -> Any:
     return decode_yaml(text)
-
-
-def dump_yaml(value: Any) -> str:
-    """In kubectl's style: sorted keys, text of several lines as a block, double quotes where quotes are needed."""
-    return str(yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=1 << 16))
-
-
-class _Dumper(yaml.CSafeDumper):
-    """PyYAML's, with `_text` for strings and no anchors."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-_resolve: Callable[..., str] = yaml.CSafeDumper.resolve
-"""The type that a plain scalar would be read back as."""
-
-
-def _text(dumper: _Dumper, value: str) -> yaml.Node:
-    style = None
-    if "\n" in value:
-        style = "|"
-    elif _resolve(dumper, yaml.ScalarNode, value, (True, False)) != "tag:yaml.org,2002:str":
-        style = '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style)
-
-
-_Dumper.add_representer(str, _text)
 
 
 def objects(names: list[str], recursive: bool = False, verb: str = "create") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from sampan_api.scheme import model_for
+from sampan_api.yaml_text import dump_yaml
 from sampan_cli import kubeconfig, threeway
 from sampan_cli.ages import age, duration
 from sampan_cli.cli import run
 from sampan_cli.errors import ServerError, UsageError
-from sampan_cli.manifests import dump_yaml, load_yaml
+from sampan_cli.manifests import load_yaml
 from sampan_cli.session import seconds
 from sampan_cli.table import Columns
 from sampan_cli.websocket import BINARY, PING, Parser, frame

@@ -98,6 +98,6 @@ def _print(obj: dict[str, Any], output: str) -> None:
     if output == "json":
         print(json.dumps(obj, indent=4, sort_keys=True, ensure_ascii=False))
         return
-    from sampan_cli.manifests import dump_yaml
+    from sampan_api.yaml_text import dump_yaml
 
     print(dump_yaml(obj), end="")

@@ -312,7 +312,7 @@ def _write(value: dict[str, Any], output: str, document: bool = False) -> None:
     if output == "json":
         print(json.dumps(value, indent=4, sort_keys=True, ensure_ascii=False))
         return
-    from sampan_cli.manifests import dump_yaml
+    from sampan_api.yaml_text import dump_yaml
 
     if document:
         print("---")

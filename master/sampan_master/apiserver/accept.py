@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from sampan_api.errors import NotAcceptable
 
-from sampan_master.apiserver.decoding import JSON, PROTOBUF, YAML
+from sampan_master.apiserver.decoding import PROTOBUF
+from sampan_master.apiserver.representations import JSON, YAML
 from sampan_master.apiserver.tables import WHOLE, View
 
 _ONLY = f"only the following media types are accepted: {JSON}, {YAML}, {PROTOBUF}"
@@ -31,13 +32,8 @@ class Accepted:
 @lru_cache(maxsize=256)
 def negotiate(accept: str, include: str = "", *, watch: bool = False) -> Accepted:
     """Raises NotAcceptable."""
-    if not accept:
-        return Accepted()
     readable = False
-    for choice in accept.split(","):
-        media, *parameters = (part.strip() for part in choice.split(";"))
-        values = dict(parameter.partition("=")[::2] for parameter in parameters)
-        media = media.lower()
+    for media, values in preferences(accept):
         if media in ("*/*", "application/*"):
             media = JSON
         if media not in (JSON, YAML) or (watch and media != JSON):
@@ -49,3 +45,22 @@ def negotiate(accept: str, include: str = "", *, watch: bool = False) -> Accepte
         if kind in _VIEWS and values.get("g") == "meta.k8s.io" and values.get("v") in ("v1", "v1beta1"):
             return Accepted(media, View(kind, values["v"], include or "Metadata"))
     raise NotAcceptable(_ONLY) if readable else NotAcceptable(_NOTHING, {})
+
+
+def preferences(accept: str) -> list[tuple[str, dict[str, str]]]:
+    """Media types with their parameters, what the client likes best first: by `q`, then the exact before `*`, then in
+    its own order. No header at all likes everything."""
+    choices = []
+    for choice in (accept or "*/*").split(","):
+        media, *parameters = (part.strip() for part in choice.split(";"))
+        values = dict(parameter.partition("=")[::2] for parameter in parameters)
+        if media:
+            choices.append((media.lower(), values))
+    return sorted(choices, key=lambda choice: (-_quality(choice[1].get("q", "1")), choice[0].count("*")))
+
+
+def _quality(text: str) -> float:
+    try:
+        return min(1.0, max(0.0, float(text)))
+    except ValueError:
+        return 1.0

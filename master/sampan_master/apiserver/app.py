@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import orjson
 from fastapi import FastAPI
 from sampan_api.client import UserInfo
 from sampan_api.errors import ApiError, InternalError
-from starlette.exceptions import HTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from sampan_master.apiserver import auth, impersonation
 from sampan_master.apiserver.asking import asked
@@ -54,9 +54,6 @@ class Door:
         self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         request = ApiRequest(scope, receive, send)
         try:
             scope["user"] = await self._identify(request)
@@ -66,7 +63,9 @@ class Door:
             await request.answer_error(error)
             return
         app = self._resources if _is_resource(scope["path"]) else self._app
-        await app(scope, receive, send)
+        # A client that goes away in the middle of its request is nobody's fault and needs no answer.
+        with suppress(ConnectionResetError):
+            await app(scope, receive, send)
 
     async def _identify(self, request: ApiRequest) -> UserInfo:
         protocol = request.scope.get("extensions", {}).get(EXTENSION)
@@ -88,12 +87,12 @@ def build(authenticator: Authenticator, resources: Asgi, routes: dict[str, Asgi]
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for path, endpoint in routes.items():
         app.add_route(path, endpoint)  # type: ignore[arg-type]
-    app.add_exception_handler(HTTPException, _unknown_path)
+    app.router.default = _unknown_path
     return ServerErrorMiddleware(Door(app, resources, authenticator), handler=_bug)
 
 
-async def _unknown_path(request: Request, error: Exception) -> Response:
-    return PlainTextResponse("404 page not found\n", status_code=404)
+async def _unknown_path(scope: Scope, receive: Receive, send: Send) -> None:
+    await ApiRequest(scope, receive, send).answer_text("404 page not found\n", 404)
 
 
 async def _bug(request: Request, error: Exception) -> Response:

@@ -15,10 +15,9 @@ from sampan_api.errors import ApiError, BadRequest, UnsupportedMediaType
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.options import FieldValidation, WriteOptions
+from sampan_master.apiserver.representations import JSON, YAML
 from sampan_master.apiserver.validation.fields import go_quote
 
-JSON = "application/json"
-YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _SCHEME = "pkg/runtime/scheme.go:111"
 _DUPLICATES_LIMIT = 256 * 1024

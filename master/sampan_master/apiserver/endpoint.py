@@ -6,8 +6,7 @@ Who may not ask was refused at the door (`app.py`).
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,21 +16,21 @@ from sampan_api.client import PatchType
 from sampan_api.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, UnsupportedMediaType
 
 from sampan_master.apiserver import eviction, problems, scaling, subresources
-from sampan_master.apiserver.decoding import PROTOBUF, YAML, decode, media_type, read_object
-from sampan_master.apiserver.listing import Page, list_options, list_page
+from sampan_master.apiserver.decoding import PROTOBUF, decode, media_type, read_object
+from sampan_master.apiserver.listing import Page, list_options, list_page, whole_body
 from sampan_master.apiserver.options import DeleteRequest, WriteOptions, delete_request, first, flag, write_options
 from sampan_master.apiserver.pod_streams import PodStreams
 from sampan_master.apiserver.registry import Deleted, Patch, Registry
+from sampan_master.apiserver.representations import YAML, ListBody
 from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
 from sampan_master.apiserver.resources import ResourceTable
 from sampan_master.apiserver.revisions import parse_revision, reach
 from sampan_master.apiserver.routing import Target, resolve
 from sampan_master.apiserver.scopes import BY_SUBRESOURCE
 from sampan_master.apiserver.selecting import select
-from sampan_master.apiserver.tables import View, partial, partial_list, table
+from sampan_master.apiserver.tables import View, partial, partial_body, table, table_body
 from sampan_master.apiserver.watch_stream import WatchStreams
 
-_CHUNK = 256 * 1024
 _APPLY = "application/apply-patch+yaml"
 _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -147,19 +146,14 @@ class ResourceEndpoint:
             first(request.query, "fieldSelector"),
         )
         page = await list_page(self._registry.storage.cache, target.type, selected, list_options(request.query))
-        if accepted.view.kind:
-            await request.answer_object(self._viewed(target, page, accepted.view), media=accepted.media)
-        elif request.pretty or accepted.media == YAML:
-            whole = b"".join([chunk async for chunk in _list_chunks(target, page)])
-            await request.answer_object(whole, media=accepted.media)
-        else:
-            await _answer_list(request, target, page)
+        await request.answer_list(self._body(target, page, accepted.view), accepted.media)
 
-    def _viewed(self, target: Target, page: Page, view: View) -> dict[str, Any]:
-        objects = (entry.obj for entry in page.entries)
+    def _body(self, target: Target, page: Page, view: View) -> ListBody:
         if view.kind == "Table":
-            return table(target.type, objects, page.metadata, self._now(), view)
-        return partial_list(objects, page.metadata, view)
+            return table_body(target.type, page.objects, page.metadata, self._now(), view)
+        if view.kind:
+            return partial_body(page.objects, page.metadata, view)
+        return whole_body(target.type, page)
 
     async def _watch(self, request: ApiRequest, target: Target) -> None:
         await self._watches.serve(request, target)
@@ -252,47 +246,7 @@ class ResourceEndpoint:
                 )
             except NotFound:
                 continue
-        await _answer_list(request, target, page)
-
-
-async def _answer_list(request: ApiRequest, target: Target, page: Page) -> None:
-    """A list that fits into one piece goes with its length, a larger one in chunks."""
-    chunks = _list_chunks(target, page)
-    first_chunk = await anext(chunks)
-    if len(first_chunk) < _CHUNK:
-        await request.answer(first_chunk)
-        return
-    await request.stream(_followed_by(first_chunk, chunks))
-
-
-async def _followed_by(first_chunk: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first_chunk
-    async for chunk in rest:
-        # Lets other requests be served between two pieces of a long list.
-        await asyncio.sleep(0)
-        yield chunk
-
-
-async def _list_chunks(target: Target, page: Page) -> AsyncIterator[bytes]:
-    """The list as pieces of about 256 KiB: nothing is joined in one go, so other requests are served in between."""
-    head = {
-        "kind": f"{target.type.kind}List",
-        "apiVersion": target.type.resource.api_version,
-        "metadata": page.metadata,
-    }
-    pieces = [orjson.dumps(head)[:-1], b',"items":[']
-    size = 0
-    comma = b""
-    for entry in page.entries:
-        item = entry.item
-        pieces += (comma, item)
-        comma = b","
-        size += len(item)
-        if size >= _CHUNK:
-            yield b"".join(pieces)
-            pieces, size = [], 0
-    pieces.append(b"]}\n")
-    yield b"".join(pieces)
+        await request.answer_list(whole_body(target.type, page))
 
 
 async def _delete_request(request: ApiRequest) -> DeleteRequest:

@@ -13,15 +13,17 @@ rest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sampan_api.errors import BadRequest, Expired
+from sampan_api.meta import Object
 
 from sampan_master.apiserver import problems
 from sampan_master.apiserver.continuing import INCONSISTENT, decode_token, encode_token
 from sampan_master.apiserver.options import Query, first, integer
+from sampan_master.apiserver.representations import ListBody
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.revisions import parse_revision, reach, too_large
 from sampan_master.apiserver.selecting import Selected
@@ -66,6 +68,10 @@ class Page:
     remaining: int | None = None
 
     @property
+    def objects(self) -> Iterator[Object]:
+        return (entry.glance() for entry in self.entries)
+
+    @property
     def metadata(self) -> dict[str, Any]:
         metadata: dict[str, Any] = {"resourceVersion": str(self.revision)}
         if self.continue_:
@@ -105,6 +111,12 @@ def _match_errors(options: ListOptions) -> list[FieldError]:
     if options.match == "Exact" and options.resource_version == "0":
         errors.append(forbidden(path, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
     return errors
+
+
+def whole_body(rt: ResourceType, page: Page) -> ListBody:
+    """The objects themselves, from the bytes that the cache holds."""
+    head = {"kind": f"{rt.kind}List", "apiVersion": rt.resource.api_version, "metadata": page.metadata}
+    return ListBody(head, (entry.item for entry in page.entries))
 
 
 async def list_page(cache: Cache, rt: ResourceType, selected: Selected, options: ListOptions) -> Page:

@@ -18,7 +18,7 @@ from sampan_api.meta import Object
 
 from sampan_master.apiserver import auth
 from sampan_master.apiserver.options import Query, first, flag, integer
-from sampan_master.apiserver.protocol import EXTENSION, ApiProtocol, RawConnection
+from sampan_master.apiserver.raw_connection import RawConnection
 from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.requests import ApiRequest
 from sampan_master.apiserver.routing import Target
@@ -68,6 +68,7 @@ class PodStreams:
             return
         _check_log(pod, container, previous=bool(parameters.get("previous")))
         stream = await self._open("logs", pod, container, parameters, b"")
+        request.protocol.patient = True
         await request.body()
         gone = asyncio.ensure_future(request.disconnected())
         beginning = asyncio.ensure_future(stream.recv())
@@ -99,7 +100,7 @@ class PodStreams:
         return stream
 
     async def _upgrade(self, request: ApiRequest, target: Target, kind: str) -> None:
-        protocol: ApiProtocol = request.scope["extensions"][EXTENSION]
+        protocol = request.protocol
         pod = (await self._registry.get(target.type, target.namespace or "", target.name)).obj
         container = "" if kind == "portforward" else _container(pod, first(request.query, "container"))
         if not protocol.wants_upgrade:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs
 
-import orjson
-import yaml
 from sampan_api.client import UserInfo
 from sampan_api.errors import ApiError, RequestEntityTooLarge
 
+from sampan_master.apiserver import compression
 from sampan_master.apiserver.accept import Accepted, negotiate
-from sampan_master.apiserver.decoding import JSON, YAML
-from sampan_master.apiserver.options import first, flag
-from sampan_master.apiserver.protocol import EXTENSION
+from sampan_master.apiserver.limits import Limits
+from sampan_master.apiserver.options import first
+from sampan_master.apiserver.protocol import EXTENSION, ApiProtocol
+from sampan_master.apiserver.representations import JSON, Form, ListBody, encoded, pieces
+from sampan_master.apiserver.warning_headers import warning_headers
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-MAX_BODY = 3 * 1024 * 1024
-_PRETTY_AGENTS = ("curl", "Wget", "Mozilla/")
+_PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+_NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class ApiRequest:
@@ -35,7 +39,8 @@ class ApiRequest:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         if "sampan.headers" not in scope:
-            scope["sampan.headers"] = dict(scope["headers"])
+            # The first of a name counts, as for Go's readers of headers.
+            scope["sampan.headers"] = dict(reversed(scope["headers"]))
         self.headers: dict[bytes, bytes] = scope["sampan.headers"]
 
     @cached_property
@@ -55,21 +60,33 @@ class ApiRequest:
         """Raises NotAcceptable."""
         return negotiate(self.header(b"accept"), first(self.query, "includeObject"), watch=watch)
 
+    @property
+    def protocol(self) -> ApiProtocol:
+        protocol: ApiProtocol = self.scope["extensions"][EXTENSION]
+        return protocol
+
     async def body(self) -> bytes:
-        """Raises RequestEntityTooLarge."""
+        """Raises RequestEntityTooLarge, TooManyRequests; ConnectionResetError when the client is gone."""
+        limits, bodies = self.protocol.limits, self.protocol.bodies
+        if int(self.headers.get(b"content-length", b"0")) > limits.body:
+            raise _too_large(limits)
         chunks: list[bytes] = []
         size = 0
-        while True:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                raise ConnectionResetError("the client went away")
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > MAX_BODY:
-                raise RequestEntityTooLarge(f"Request entity too large: limit is {MAX_BODY}")
-            chunks.append(chunk)
-            if not message.get("more_body"):
-                return b"".join(chunks)
+        try:
+            while True:
+                message = await self._receive()
+                if message["type"] != "http.request":
+                    raise ConnectionResetError("the client went away")
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                bodies.take(len(chunk))
+                if size > limits.body:
+                    raise _too_large(limits)
+                chunks.append(chunk)
+                if not message.get("more_body"):
+                    return b"".join(chunks)
+        finally:
+            bodies.give_back(size)
 
     async def disconnected(self) -> None:
         """Returns when the client has gone. Only after the body was read."""
@@ -78,7 +95,7 @@ class ApiRequest:
 
     def abort(self) -> None:
         """Breaks the connection off, so that the client does not take half an answer for a whole one."""
-        self.scope["extensions"][EXTENSION].transport.abort()
+        self.protocol.transport.abort()
 
     async def answer(
         self,
@@ -88,7 +105,11 @@ class ApiRequest:
         content_type: str = JSON,
         warnings: list[str] | None = None,
         headers: tuple[tuple[bytes, bytes], ...] = (),
+        compress: bool = True,
     ) -> None:
+        if compress and len(data) > compression.THRESHOLD and self._accepts_gzip:
+            data = await compression.compressed(data)
+            headers = (*headers, *compression.HEADERS)
         if status != 304:
             headers = (*headers, (b"content-length", b"%d" % len(data)))
         await self._start(status, content_type, warnings, headers)
@@ -98,22 +119,32 @@ class ApiRequest:
         self, obj: bytes | dict[str, Any], *, status: int = 200, warnings: list[str] | None = None, media: str = JSON
     ) -> None:
         """One object, encoded or not, in the media type and prettiness the client likes."""
-        if media == YAML:
-            decoded = orjson.loads(obj) if isinstance(obj, bytes) else obj
-            text = yaml.safe_dump(decoded, sort_keys=False, default_flow_style=False)
-            await self.answer(text.encode(), status=status, content_type=YAML, warnings=warnings)
+        data = encoded(obj, Form(media, self.pretty))
+        await self.answer(data, status=status, content_type=media, warnings=warnings)
+
+    async def answer_list(self, listing: ListBody, media: str = JSON) -> None:
+        """A list that fits into one piece goes with its length, a larger one in chunks."""
+        parts = pieces(listing, Form(media, self.pretty))
+        first_part = next(parts)
+        second = next(parts, None)
+        if second is None:
+            await self.answer(first_part, content_type=media)
             return
-        if self.pretty:
-            decoded = orjson.loads(obj) if isinstance(obj, bytes) else obj
-            data = orjson.dumps(decoded, option=orjson.OPT_INDENT_2)
+        rest = _spaced(itertools.chain((first_part, second), parts))
+        if self._accepts_gzip:
+            await self.stream(compression.compressed_pieces(rest), media, headers=compression.HEADERS)
         else:
-            data = obj if isinstance(obj, bytes) else orjson.dumps(obj)
-        await self.answer(data + b"\n", status=status, warnings=warnings)
+            await self.stream(rest, media)
+
+    @property
+    def _accepts_gzip(self) -> bool:
+        return compression.is_accepted(self.header(b"accept-encoding"))
 
     @property
     def pretty(self) -> bool:
-        if "pretty" in self.query:
-            return flag(self.query, "pretty")
+        asked = first(self.query, "pretty")
+        if asked:
+            return asked in _TRUE
         return self.header(b"user-agent").startswith(_PRETTY_AGENTS)
 
     async def answer_error(self, error: ApiError) -> None:
@@ -121,18 +152,19 @@ class ApiRequest:
         retry = (error.details or {}).get("retryAfterSeconds")
         if retry:
             headers = ((b"retry-after", str(retry).encode()),)
-        body = orjson.dumps(error.status(), option=orjson.OPT_INDENT_2 if self.pretty else 0) + b"\n"
+        if error.code == 403:
+            headers = (*headers, _NO_SNIFF)
+        body = encoded(error.status(), Form(JSON, self.pretty))
         await self.answer(body, status=error.code, headers=headers)
 
     async def answer_text(self, text: str, status: int = 200) -> None:
-        headers = ((b"x-content-type-options", b"nosniff"),)
-        await self.answer(text.encode(), status=status, content_type="text/plain; charset=utf-8", headers=headers)
+        await self.answer(text.encode(), status=status, content_type="text/plain; charset=utf-8", headers=(_NO_SNIFF,))
 
     async def stream(
-        self, chunks: AsyncIterator[bytes], content_type: str = JSON, warnings: list[str] | None = None
+        self, chunks: AsyncIterator[bytes], content_type: str = JSON, headers: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
         """A chunked answer, each piece sent as it comes. The caller sees to it that `chunks` ends with the client."""
-        await self._start(200, content_type, warnings, ())
+        await self._start(200, content_type, None, headers)
         async for chunk in chunks:
             await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._send({"type": "http.response.body", "body": b""})
@@ -147,11 +179,19 @@ class ApiRequest:
         ]
         if not any(name == b"cache-control" for name, _ in headers):
             sent.append((b"cache-control", b"no-cache, private"))
-        sent += [(b"warning", _warning(text)) for text in warnings or ()]
+        if warnings:
+            sent += warning_headers(warnings)
+        if self.protocol.leaves_unread(self.scope, self.header(b"content-length")):
+            sent.append((b"connection", b"close"))
         await self._send({"type": "http.response.start", "status": status, "headers": sent})
 
 
-def _warning(text: str) -> bytes:
-    """RFC 7234 warning 299; quotes and backslashes inside are escaped, control characters do not get through."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'299 - "{escaped}"'.encode("latin-1", errors="replace").replace(b"\n", b" ").replace(b"\r", b" ")
+def _too_large(limits: Limits) -> RequestEntityTooLarge:
+    return RequestEntityTooLarge(f"Request entity too large: limit is {limits.body}")
+
+
+async def _spaced(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Lets other requests be served between two pieces of a long list."""
+    for part in parts:
+        yield part
+        await asyncio.sleep(0)

@@ -28,6 +28,7 @@ from sampan_master.apiserver.bootstrap import create_initial_objects
 from sampan_master.apiserver.discovery import Discovery
 from sampan_master.apiserver.documents import ApiGroups, Documents
 from sampan_master.apiserver.endpoint import ResourceEndpoint
+from sampan_master.apiserver.limits import Bodies, Limits
 from sampan_master.apiserver.local import LocalClient
 from sampan_master.apiserver.openapi.routes import OpenApi
 from sampan_master.apiserver.pod_streams import PodStreams
@@ -59,6 +60,7 @@ class ApiServerConfig:
     issuer: str = "https://kubernetes.default.svc.cluster.local"
     default_toleration_seconds: int = 300
     event_ttl_seconds: int = 3600
+    limits: Limits = field(default_factory=Limits)
 
 
 class ApiServer:
@@ -99,12 +101,22 @@ class ApiServer:
         self._state.default_headers = [_date()]
         self._dates = asyncio.create_task(self._keep_date(), name="date header")
 
+        limits, bodies = self._config.limits, Bodies(self._config.limits)
+
         def protocol() -> ApiProtocol:
-            return ApiProtocol(uvicorn, self._state, {}, loop)
+            return ApiProtocol(uvicorn, self._state, limits, bodies, loop)
 
         context = _tls(self._config) if self._config.certificate else None
         for address, port in self._config.listen:
-            server = await loop.create_server(protocol, address, port, ssl=context, backlog=_BACKLOG)
+            server = await loop.create_server(
+                protocol,
+                address,
+                port,
+                ssl=context,
+                backlog=_BACKLOG,
+                ssl_handshake_timeout=limits.handshake if context else None,
+                ssl_shutdown_timeout=limits.linger if context else None,
+            )
             self._servers.append(server)
             self.addresses.append((address, int(server.sockets[0].getsockname()[1])))
 
@@ -160,6 +172,10 @@ class ApiServer:
             await asyncio.wait(list(self._state.tasks), timeout=_STOP_SECONDS)
         for task in list(self._state.tasks):
             task.cancel()
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        # The transports say that they are closed in the next turn of the loop.
+        await asyncio.sleep(0)
         if self._dates is not None:
             self._dates.cancel()
             self._dates = None
@@ -184,6 +200,7 @@ def _tls(config: ApiServerConfig) -> ssl.SSLContext:
     """TLS 1.2 and up; a client certificate is asked for and, if shown, must be of our CA."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     # ssl reads certificates from files only; a memory file leaves no key on a disk.
     file = os.memfd_create("certificate")

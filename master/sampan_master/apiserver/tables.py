@@ -8,6 +8,7 @@ from typing import Any
 
 from sampan_api.meta import Object
 
+from sampan_master.apiserver.representations import ListBody
 from sampan_master.apiserver.resource import Column, ResourceType
 
 META_V1 = "meta.k8s.io/v1"
@@ -33,13 +34,15 @@ def partial(obj: Object, view: View = WHOLE) -> Object:
     return {"kind": "PartialObjectMetadata", "apiVersion": view.api_version, "metadata": obj["metadata"]}
 
 
-def partial_list(objects: Iterable[Object], metadata: dict[str, Any], view: View) -> Object:
-    return {
-        "kind": "PartialObjectMetadataList",
-        "apiVersion": view.api_version,
-        "metadata": metadata,
-        "items": [partial(obj, view) for obj in objects],
-    }
+def partial_body(objects: Iterable[Object], metadata: dict[str, Any], view: View) -> ListBody:
+    head = {"kind": "PartialObjectMetadataList", "apiVersion": view.api_version, "metadata": metadata}
+    return ListBody(head, (partial(obj, view) for obj in objects))
+
+
+def table_body(
+    rt: ResourceType, objects: Iterable[Object], metadata: dict[str, Any], now: float, view: View
+) -> ListBody:
+    return ListBody(_table_head(rt, metadata, view), (_row(rt, obj, now, view) for obj in objects), "rows")
 
 
 def table(
@@ -51,13 +54,17 @@ def table(
     *,
     columns: bool = True,
 ) -> Object:
+    head = _table_head(rt, metadata, view, columns=columns)
+    return {**head, "rows": [_row(rt, obj, now, view) for obj in objects]}
+
+
+def _table_head(rt: ResourceType, metadata: dict[str, Any], view: View, *, columns: bool = True) -> dict[str, Any]:
     """`columns` False: later events of a watch do not repeat the definitions."""
     return {
         "kind": "Table",
         "apiVersion": view.api_version,
         "metadata": metadata,
         "columnDefinitions": [_definition(column) for column in rt.columns] if columns else None,
-        "rows": [_row(rt, obj, now, view) for obj in objects],
     }
 
 

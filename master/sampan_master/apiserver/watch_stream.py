@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ from sampan_api.meta import Object
 
 from sampan_master.apiserver.options import first
 from sampan_master.apiserver.registry import Registry
+from sampan_master.apiserver.representations import gathered
 from sampan_master.apiserver.requests import ApiRequest
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.routing import Target
@@ -106,12 +107,21 @@ async def _one(line: bytes) -> AsyncIterator[bytes]:
     yield line
 
 
+def _initial(watch: Watch, lines: _Lines) -> Iterator[bytes]:
+    for entry in watch.initial:
+        yield added_line(entry) if lines.shared else lines.line(EventType.ADDED, entry.glance())
+    if watch.marks_end:
+        yield lines.bookmark(watch.bookmark(initial_end=True))
+
+
 async def _stream(watch: Watch, lines: _Lines) -> AsyncGenerator[bytes, None]:
     # An empty piece sends the response head at once: clients wait for it before they go on.
-    first_lines = [added_line(e) if lines.shared else lines.line(EventType.ADDED, e.obj) for e in watch.initial]
-    if watch.marks_end:
-        first_lines.append(lines.bookmark(watch.bookmark(initial_end=True)))
-    yield b"".join(first_lines)
+    yield b""
+    for piece in gathered(_initial(watch, lines)):
+        yield piece
+        await asyncio.sleep(0)
+    # Entries that have changed since would otherwise live as long as the watch.
+    watch.initial = ()
     async with aclosing(watch.batches()) as batches:
         async for batch in batches:
             if not batch:
