@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sampan_api import gotime, quantity
 from sampan_api.documents import DecodeError
-from sampan_api.fields import Field, Kind, Model, fields
+from sampan_api.fields import Field, Kind, Model, fields, go_name
 from sampan_api.meta import Object
 
 
@@ -28,7 +28,7 @@ def decode_json(model: type[Model], data: Any) -> Decoded:
     """The object `data` stands for. Raises DecodeError with Go's wording for wrong types."""
     unknown: list[str] = []
     if not isinstance(data, dict):
-        message = f"json: cannot unmarshal {_json_kind(data)} into Go value of type v1.{model.__name__}"
+        message = f"json: cannot unmarshal {_json_kind(data)} into Go value of type {go_name(model)}"
         raise DecodeError(message)
     try:
         obj = _struct(model, data, unknown)
@@ -80,8 +80,8 @@ def as_printed(table: Mapping[str, Field], found: Object) -> Object:
     for field in table.values():
         value = found.get(field.json)
         if value is None:
-            if field.always and not field.container and not field.pointer:
-                result[field.json] = zero(field)
+            if field.always and not field.pointer:
+                result[field.json] = None if field.container else zero(field)
         elif value or field.always or field.pointer or (field.kind is Kind.MESSAGE and not field.container):
             result[field.json] = value
     return result

@@ -13,6 +13,7 @@ protobuf number; in JSON its fields lie flat among the others.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -191,7 +192,7 @@ def _field(model: type[Model], name: str, info: FieldInfo) -> Field:
         raise TypeError(f"{model.__name__}.{name} is not declared with field()")
     container, element, metadata = _unwrap(info.annotation, list(info.metadata))
     kind, message = _kind(element, metadata)
-    go_element = _GO[kind] if message is None else f"v1.{message.__name__}"
+    go_element = _GO[kind] if message is None else go_name(message)
     shape = {"": "", "list": "[]", "map": "map[string]"}[container]
     return Field(
         json=declared.json or name,
@@ -231,6 +232,12 @@ _GO = {
     Kind.STRINGS: "v1.ExtraValue",
     Kind.MESSAGE: "",
 }
+
+
+def go_name(model: type[Model]) -> str:
+    """A model as Go's messages name it: `v2.MetricSpec` of `sampan_api.models.autoscaling_v2`."""
+    version = re.search(r"_(v\d\w*)(?:\.|$)", model.__module__)
+    return f"{version[1] if version else 'v1'}.{model.__name__}"
 
 
 def _go_element(go: str, container: str) -> str:

@@ -7,7 +7,12 @@ from sampan_api.schema import DecodeError, decode_json, fields, model_for
 
 KINDS = {
     "configmap": ("v1", "ConfigMap"),
+    "cronjob": ("batch/v1", "CronJob"),
+    "daemonset": ("apps/v1", "DaemonSet"),
+    "deployment": ("apps/v1", "Deployment"),
     "event": ("v1", "Event"),
+    "hpa": ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    "job": ("batch/v1", "Job"),
     "lease": ("coordination.k8s.io/v1", "Lease"),
     "namespace": ("v1", "Namespace"),
     "node": ("v1", "Node"),
@@ -18,6 +23,7 @@ KINDS = {
     "replicaset": ("apps/v1", "ReplicaSet"),
     "secret": ("v1", "Secret"),
     "serviceaccount": ("v1", "ServiceAccount"),
+    "statefulset": ("apps/v1", "StatefulSet"),
 }
 
 

@@ -19,9 +19,10 @@ SCALARS = {
     "Quantity": Kind.QUANTITY,
     "IntOrString": Kind.INT_OR_STRING,
     "FieldsV1": Kind.RAW,
+    "RawExtension": Kind.RAW,
     "wrap[]string": Kind.STRINGS,
 }
-BY_VALUE = {"Time", "MicroTime", "Quantity", "IntOrString"}
+BY_VALUE = {"Time", "MicroTime", "Quantity", "IntOrString", "RawExtension"}
 
 
 def model_of(recorded_fields, message):

@@ -22,6 +22,7 @@ SMALL = {
     "Quantity": [("string", 1, "string")],
     "IntOrString": [("type", 1, "int64"), ("intVal", 2, "int32"), ("strVal", 3, "string")],
     "FieldsV1": [("raw", 1, "bytes")],
+    "RawExtension": [("raw", 1, "bytes")],
 }
 
 
@@ -105,7 +106,7 @@ def encode(messages, recorded_fields):
         elif type_ == "IntOrString":
             target.type = int(isinstance(value, str))
             setattr(target, "strVal" if isinstance(value, str) else "intVal", value)
-        elif type_ == "FieldsV1":
+        elif type_ in ("FieldsV1", "RawExtension"):
             target.raw = json.dumps(value).encode()
         else:
             fill(target, type_, value)
@@ -133,7 +134,12 @@ def envelope(api_version: str, kind: str, raw: bytes) -> bytes:
     ("name", "message", "api_version"),
     [
         ("configmap", "core/v1.ConfigMap", "v1"),
+        ("cronjob", "batch/v1.CronJob", "batch/v1"),
+        ("daemonset", "apps/v1.DaemonSet", "apps/v1"),
+        ("deployment", "apps/v1.Deployment", "apps/v1"),
         ("event", "core/v1.Event", "v1"),
+        ("hpa", "autoscaling/v2.HorizontalPodAutoscaler", "autoscaling/v2"),
+        ("job", "batch/v1.Job", "batch/v1"),
         ("lease", "coordination/v1.Lease", "coordination.k8s.io/v1"),
         ("namespace", "core/v1.Namespace", "v1"),
         ("node", "core/v1.Node", "v1"),
