@@ -80,8 +80,8 @@ def as_printed(table: Mapping[str, Field], found: Object) -> Object:
     for field in table.values():
         value = found.get(field.json)
         if value is None:
-            if field.always and not field.pointer:
-                result[field.json] = None if field.container else zero(field)
+            if field.always and not field.container and not field.pointer:
+                result[field.json] = zero(field)
         elif value or field.always or field.pointer or (field.kind is Kind.MESSAGE and not field.container):
             result[field.json] = value
     return result

@@ -11,7 +11,6 @@ KINDS = {
     "daemonset": ("apps/v1", "DaemonSet"),
     "deployment": ("apps/v1", "Deployment"),
     "event": ("v1", "Event"),
-    "hpa": ("autoscaling/v2", "HorizontalPodAutoscaler"),
     "job": ("batch/v1", "Job"),
     "lease": ("coordination.k8s.io/v1", "Lease"),
     "namespace": ("v1", "Namespace"),

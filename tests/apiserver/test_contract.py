@@ -19,6 +19,7 @@ COLLECTIONS = {
     "Secret": f"{CT}/secrets",
     "ServiceAccount": f"{CT}/serviceaccounts",
     "Event": f"{CT}/events",
+    "Deployment": "/apis/apps/v1/namespaces/ct/deployments",
     "ReplicaSet": "/apis/apps/v1/namespaces/ct/replicasets",
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/ct/leases",
     "PodDisruptionBudget": "/apis/policy/v1/namespaces/ct/poddisruptionbudgets",

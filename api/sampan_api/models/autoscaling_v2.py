@@ -213,7 +213,7 @@ class HorizontalPodAutoscalerStatus(Model):
     lastScaleTime: Time | None = field(2, "When the number was last changed.", pointer=True)
     currentReplicas: Int32 | None = field(3, "Pods that exist.")
     desiredReplicas: Int32 = field(4, "Pods that were last asked for.", required=True, always=True)
-    currentMetrics: list[MetricStatus] | None = field(5, "The metrics, as they are.", always=True, list_type="atomic")
+    currentMetrics: list[MetricStatus] | None = field(5, "The metrics, as they are.", list_type="atomic")
     conditions: list[HorizontalPodAutoscalerCondition] | None = field(
         6,
         "Observations such as AbleToScale.",

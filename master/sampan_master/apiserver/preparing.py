@@ -97,20 +97,24 @@ def for_update(rt: ResourceType, new: Object, old: Object) -> None:
     if rt.generation:
         metadata["generation"] = old_meta.get("generation")
     new["metadata"] = _present(metadata)
-    if rt.generation and _content(new) != _content(old):
+    if rt.generation and _counted_content(rt, new) != _counted_content(rt, old):
         new["metadata"]["generation"] = (old_meta.get("generation") or 0) + 1
 
 
 def counted(rt: ResourceType, new: Object, old: Object) -> Object:
     """`new` with its generation raised when replicas changed; a pod's binding is no change of its spec."""
-    if not rt.generation or rt.kind == "Pod" or _content(new) == _content(old):
+    if not rt.generation or rt.kind == "Pod" or _counted_content(rt, new) == _counted_content(rt, old):
         return new
     generation = (old["metadata"].get("generation") or 0) + 1
     return {**new, "metadata": {**new["metadata"], "generation": generation}}
 
 
-def _content(obj: Object) -> dict[str, Any]:
-    return {k: v for k, v in obj.items() if k not in ("metadata", "status")}
+def _counted_content(rt: ResourceType, obj: Object) -> dict[str, Any]:
+    """What a change of raises the generation."""
+    content = {k: v for k, v in obj.items() if k not in ("metadata", "status")}
+    if rt.counts_annotations:
+        content["metadata"] = obj["metadata"].get("annotations")
+    return content
 
 
 def _present(metadata: dict[str, Any]) -> dict[str, Any]:

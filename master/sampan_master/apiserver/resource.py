@@ -99,9 +99,10 @@ def label_selector_text(obj: Object) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResourceType:
-    """`generation`: counts spec changes. `separate_status`: only `/status` writes status. `storage`: the directory of
-    its keys, the plural unless another resource has it too. `expires`: events, which go by themselves. `idle`: no part
-    of Sampan acts on the kind yet; whoever creates one is told so.
+    """`generation`: counts spec changes, with `counts_annotations` those of annotations too. `separate_status`: only
+    `/status` writes status. `storage`: the directory of its keys, the plural unless another resource has it too.
+    `expires`: events, which go by themselves. `idle`: no part of Sampan acts on the kind yet; whoever creates one is
+    told so.
 
     `field_selectors` maps a selectable path beside metadata.name and metadata.namespace to its reader.
     Deletion: `grace` says how many seconds the object has (None asked: its own default), `lingers` whether something
@@ -117,6 +118,7 @@ class ResourceType:
     subresources: tuple[Subresource, ...] = ()
     storage: str = ""
     generation: bool = False
+    counts_annotations: bool = False
     separate_status: bool = False
     create_on_update: bool = False
     name_rule: NameRule = object_name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sampan_api.meta import Object
+from sampan_api.names import dns_label
 from sampan_api.selectors import SelectorError, from_label_selector
 
 from sampan_master.apiserver.defaults.podspec import default_pod_spec
@@ -24,6 +25,17 @@ def default_template(spec: dict[str, Any]) -> None:
 
 def template_warnings(obj: Object) -> list[str]:
     return pod_spec_warnings(obj["spec"]["template"]["spec"], "spec.template.spec")
+
+
+def pod_name_warnings(obj: Object) -> list[str]:
+    """The names of pods begin with the object's, and hosts are named after pods."""
+    complaints = dns_label(obj["metadata"]["name"])
+    if not complaints:
+        return []
+    said = (
+        "this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended"
+    )
+    return [f"metadata.name: {said}: [{' '.join(complaints)}]"]
 
 
 def container_cells(template: dict[str, Any]) -> list[Any]:

@@ -9,6 +9,7 @@ from sampan_api.client import Resource
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.resources import (
     configmaps,
+    deployments,
     events,
     leases,
     namespaces,
@@ -59,6 +60,7 @@ BUILT_IN = ResourceTable(
         pods.RESOURCE,
         secrets.RESOURCE,
         serviceaccounts.RESOURCE,
+        deployments.RESOURCE,
         replicasets.RESOURCE,
         poddisruptionbudgets.RESOURCE,
         priorityclasses.RESOURCE,

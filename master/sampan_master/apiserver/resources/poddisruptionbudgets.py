@@ -18,7 +18,7 @@ from sampan_master.apiserver.resource import (
 from sampan_master.apiserver.validation.affinity import validate_label_selector
 from sampan_master.apiserver.validation.conditions import validate_conditions
 from sampan_master.apiserver.validation.fields import Errors, invalid, unsupported
-from sampan_master.apiserver.validation.numbers import count_or_percent, non_negative
+from sampan_master.apiserver.validation.numbers import count_or_percent, non_negative, not_above_all
 
 _POLICIES = ("AlwaysAllow", "IfHealthyBudget")
 _COUNTS = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
@@ -34,6 +34,7 @@ def _validate(obj: Object) -> Errors:
         yield invalid("spec", _as_go_has_it(spec), "minAvailable and maxUnavailable cannot be both set")
     for field in ("minAvailable", "maxUnavailable"):
         yield from count_or_percent(spec.get(field), f"spec.{field}")
+        yield from not_above_all(spec.get(field), f"spec.{field}")
     if spec.get("selector") is not None:
         yield from validate_label_selector(spec["selector"], "spec.selector")
     policy = spec.get("unhealthyPodEvictionPolicy")

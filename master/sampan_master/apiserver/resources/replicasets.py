@@ -21,13 +21,17 @@ from sampan_master.apiserver.templates import (
     SELECTOR_COLUMN,
     container_cells,
     default_template,
+    pod_name_warnings,
     selector_cell,
     template_warnings,
 )
 from sampan_master.apiserver.validation.fields import Errors
 from sampan_master.apiserver.validation.metadata import immutable
 from sampan_master.apiserver.validation.numbers import non_negative
+from sampan_master.apiserver.validation.replica_status import validate_counts, validate_parts
 from sampan_master.apiserver.validation.templates import validate_selected_template
+
+_PARTS = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
 
 
 def _default(obj: Object) -> None:
@@ -56,6 +60,16 @@ def _validate_update(new: Object, old: Object) -> Errors:
         yield immutable("spec.selector", new["spec"].get("selector"))
 
 
+def _validate_status(new: Object, old: Object) -> Errors:
+    status = new.get("status") or {}
+    yield from validate_counts(status, ("replicas", *_PARTS, "observedGeneration", "terminatingReplicas"))
+    yield from validate_parts(status, _PARTS)
+
+
+def _warnings(obj: Object) -> list[str]:
+    return pod_name_warnings(obj) + template_warnings(obj)
+
+
 def _cells(obj: Object, now: float) -> list[Any]:
     spec, status = obj["spec"], obj.get("status") or {}
     return [
@@ -82,6 +96,7 @@ RESOURCE = ResourceType(
     prepare_status=_prepare_status,
     validate=_validate,
     validate_update=_validate_update,
+    validate_status=_validate_status,
     columns=(
         NAME_COLUMN,
         Column("Desired", "integer"),
@@ -93,5 +108,5 @@ RESOURCE = ResourceType(
     ),
     cells=_cells,
     field_selectors={"status.replicas": lambda obj: str((obj.get("status") or {}).get("replicas", 0))},
-    warnings=template_warnings,
+    warnings=_warnings,
 )

@@ -36,11 +36,21 @@ _PERCENT_TEXT = (
 
 
 def count_or_percent(value: int | str | None, path: str) -> Errors:
-    """A number of things, or a share of them as `"25%"`, at most all."""
+    """A number of things, or a share of them as `"25%"`."""
     if isinstance(value, str):
         if not _PERCENT.fullmatch(value):
             yield invalid(path, value, _PERCENT_TEXT)
-        elif int(value[:-1]) > 100:
-            yield invalid(path, value, "must not be greater than 100%")
     else:
         yield from non_negative(value, path)
+
+
+def not_above_all(value: int | str | None, path: str) -> Errors:
+    if isinstance(value, str) and share(value) > 100:
+        yield invalid(path, value, "must not be greater than 100%")
+
+
+def share(value: int | str | None) -> int:
+    """The number in a count or a percentage; 0 for what is neither."""
+    if isinstance(value, str):
+        return int(value[:-1]) if _PERCENT.fullmatch(value) else 0
+    return value or 0
