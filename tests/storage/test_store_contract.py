@@ -4,7 +4,14 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from sampan_master.storage.store import Compacted, FutureRevision, KeyExists, RevisionMismatch
+from sampan_master.storage.store import (
+    Compacted,
+    FutureRevision,
+    KeyExists,
+    RevisionMismatch,
+    Unwritten,
+    WrittenMeanwhile,
+)
 
 
 def value(number: int) -> bytes:
@@ -225,3 +232,43 @@ async def test_the_past_reaches_back_as_asked_but_not_behind_compaction(store):
     await store.compact(seen[4])
     assert await store.past(1_000_000) == seen[4]
     assert (await store.range("/r/", revision=await store.past(1_000_000))).items[0].value == value(4)
+
+
+async def test_a_write_that_depends_on_other_keys_is_refused_when_one_was_written_meanwhile(store):
+    first = await store.create("/r/a/1", value(1))
+    seen = await store.revision()
+    await store.create("/r/a/2", value(2), given=Unwritten("/r/a/", seen))
+    with pytest.raises(WrittenMeanwhile):
+        await store.create("/r/a/3", value(3), given=Unwritten("/r/a/", seen))
+    with pytest.raises(WrittenMeanwhile):
+        await store.update("/r/a/1", value(3), expected=first, given=Unwritten("/r/a/", seen))
+    assert await store.get("/r/a/3") is None
+    seen = await store.revision()
+    assert await store.update("/r/a/1", value(3), expected=first, given=Unwritten("/r/a/", seen)) > seen
+
+
+async def test_other_folders_and_deletions_do_not_refuse_such_a_write(store):
+    gone = await store.create("/r/a/1", value(1))
+    seen = await store.revision()
+    await store.create("/r/ab", value(2))
+    await store.delete("/r/a/1", expected=gone)
+    assert await store.create("/r/a/2", value(2), given=Unwritten("/r/a/", seen)) > seen
+
+
+async def test_such_a_write_still_needs_its_own_key(store):
+    there = await store.create("/r/a/1", value(1))
+    given = Unwritten("/r/a/", await store.revision())
+    with pytest.raises(KeyExists):
+        await store.create("/r/a/1", value(2), given=given)
+    with pytest.raises(RevisionMismatch):
+        await store.update("/r/a/1", value(2), expected=there - 1000, given=given)
+
+
+async def test_of_many_such_writes_at_once_only_one_takes_effect(store):
+    seen = await store.revision()
+    writes = [store.create(f"/r/a/{n}", value(n), given=Unwritten("/r/a/", seen)) for n in range(20)]
+    others = [store.create(f"/r/b/{n}", value(n)) for n in range(20)]
+    outcomes = await asyncio.gather(*writes, *others, return_exceptions=True)
+    assert sum(isinstance(outcome, int) for outcome in outcomes[:20]) == 1
+    assert sum(isinstance(outcome, WrittenMeanwhile) for outcome in outcomes[:20]) == 19
+    assert all(isinstance(outcome, int) for outcome in outcomes[20:])

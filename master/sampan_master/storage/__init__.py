@@ -25,7 +25,9 @@ from sampan_master.storage.store import (
     Store,
     StoreError,
     StoreUnavailable,
+    Unwritten,
     ValueTooLarge,
+    WrittenMeanwhile,
 )
 from sampan_master.storage.watcher import Watcher
 
@@ -42,8 +44,10 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreUnavailable",
+    "Unwritten",
     "ValueTooLarge",
     "Watcher",
+    "WrittenMeanwhile",
     "object_key",
     "resource_prefix",
 ]

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import grpc
@@ -30,6 +31,7 @@ from sampan_master.storage.store import (
     RevisionMismatch,
     StoreEvent,
     StoreUnavailable,
+    Unwritten,
     ValueTooLarge,
     WatchBatch,
 )
@@ -91,14 +93,16 @@ class EtcdStore:
             candidate = (oldest + readable) // 2
         return whole(readable)
 
-    async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
+    async def create(self, key: str, value: bytes, *, ttl: int = 0, given: Unwritten | None = None) -> int:
         try:
-            return await self._write(key, value, expected=0, ttl=ttl)
+            return await self._write(key, value, expected=0, ttl=ttl, given=given)
         except RevisionMismatch as there:
             raise KeyExists(key) from there
 
-    async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
-        return await self._write(key, value, expected=main_of(expected), ttl=ttl)
+    async def update(
+        self, key: str, value: bytes, *, expected: int, ttl: int = 0, given: Unwritten | None = None
+    ) -> int:
+        return await self._write(key, value, expected=main_of(expected), ttl=ttl, given=given)
 
     async def delete(self, key: str, *, expected: int) -> int:
         return await self._writes.write(key, None, expected=main_of(expected))
@@ -127,14 +131,15 @@ class EtcdStore:
         await self._writes.close()
         await self._link.close()
 
-    async def _write(self, key: str, value: bytes, *, expected: int, ttl: int) -> int:
+    async def _write(self, key: str, value: bytes, *, expected: int, ttl: int, given: Unwritten | None) -> int:
+        write = partial(self._writes.write, key, value, expected=expected, given=given)
         if ttl <= 0:
-            return await self._writes.write(key, value, expected=expected)
+            return await write()
         try:
-            return await self._writes.write(key, value, expected=expected, lease=await self._leases.lease(ttl))
+            return await write(lease=await self._leases.lease(ttl))
         except LeaseGone:
             self._leases.forget(ttl)
-            return await self._writes.write(key, value, expected=expected, lease=await self._leases.lease(ttl))
+            return await write(lease=await self._leases.lease(ttl))
 
     async def _watch_once(self, prefix: str, after: int) -> AsyncGenerator[WatchBatch]:
         create = rpc.WatchCreateRequest(

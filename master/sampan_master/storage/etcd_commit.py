@@ -1,7 +1,9 @@
 """Group commit: compare-and-swap writes that wait at the same moment go to etcd as one transaction.
 
 Each write is a nested Txn with its own compare and its own outcome; the outer one compares nothing. One loop sends
-what waits, at most `BATCH_OPS` and `BATCH_BYTES`, never two writes of one key together (etcd refuses that).
+what waits, at most `BATCH_OPS` and `BATCH_BYTES`, never two writes of one key together (etcd refuses that). A write
+that depends on other keys (`given`) goes alone: etcd asks all nested compares before it applies any of the writes, so
+two such writes in one transaction would not see each other.
 
 **Unclear outcomes.** When the connection breaks, a transaction may or may not have taken effect, and may even do so
 later. It is sent again: the same compare makes sure that it takes effect once. When the compare then fails, the key's
@@ -21,8 +23,16 @@ import grpc
 from aetcd import rpc
 
 from sampan_master.storage.etcd_link import ATTEMPT_SECONDS, BACKOFF_FIRST, BACKOFF_LAST, EtcdLink, passing, translated
-from sampan_master.storage.etcd_revisions import STEP, Places, mark, unmark, whole
-from sampan_master.storage.store import KeyValue, RevisionMismatch, StoreError, StoreUnavailable
+from sampan_master.storage.etcd_revisions import STEP, Places, mark, unmark, watch_start, whole
+from sampan_master.storage.keys import prefix_end
+from sampan_master.storage.store import (
+    KeyValue,
+    RevisionMismatch,
+    StoreError,
+    StoreUnavailable,
+    Unwritten,
+    WrittenMeanwhile,
+)
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +51,7 @@ class Write:
     value: bytes | None
     expected: int
     lease: int
+    given: Unwritten | None
     deadline: float
     done: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     sent: bool = False
@@ -52,10 +63,13 @@ class Write:
         else:
             put = rpc.PutRequest(key=self.key, value=mark(self.value, place), lease=self.lease)
             change = rpc.RequestOp(request_put=put)
+        compare = [
+            rpc.Compare(result=rpc.Compare.EQUAL, target=rpc.Compare.MOD, key=self.key, mod_revision=self.expected)
+        ]
+        if self.given is not None:
+            compare.append(_compare_unwritten(self.given))
         return rpc.TxnRequest(
-            compare=[
-                rpc.Compare(result=rpc.Compare.EQUAL, target=rpc.Compare.MOD, key=self.key, mod_revision=self.expected)
-            ],
+            compare=compare,
             success=[change],
             failure=[rpc.RequestOp(request_range=rpc.RangeRequest(key=self.key))],
         )
@@ -69,12 +83,14 @@ class GroupCommit:
         self._sender: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def write(self, key: str, value: bytes | None, *, expected: int, lease: int = 0) -> int:
-        """The write's revision. Raises RevisionMismatch, StoreUnavailable, ValueTooLarge."""
+    async def write(
+        self, key: str, value: bytes | None, *, expected: int, lease: int = 0, given: Unwritten | None = None
+    ) -> int:
+        """The write's revision. Raises RevisionMismatch, WrittenMeanwhile, StoreUnavailable, ValueTooLarge."""
         if self._closed:
             raise StoreUnavailable("the store is closed")
         deadline = asyncio.get_running_loop().time() + self._patience
-        write = Write(key.encode(), value, expected, lease, deadline)
+        write = Write(key.encode(), value, expected, lease, given, deadline)
         self._queue.append(write)
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send_all(), name="etcd group commit")
@@ -116,7 +132,7 @@ class GroupCommit:
             if write.done.cancelled():
                 continue
             size += len(write.value or b"") + len(write.key)
-            if batch and size > BATCH_BYTES:
+            if batch and (size > BATCH_BYTES or write.given is not None or batch[0].given is not None):
                 self._queue.appendleft(write)
                 break
             (later if write.key in keys else batch).append(write)
@@ -158,7 +174,10 @@ class GroupCommit:
                 _settle(write, revision)
                 return
         current = None if found is None else key_value(found)
-        _fail(write, RevisionMismatch(write.key.decode(), current))
+        if write.given is not None and (found.mod_revision if found is not None else 0) == write.expected:
+            _fail(write, WrittenMeanwhile(write.given.prefix))
+        else:
+            _fail(write, RevisionMismatch(write.key.decode(), current))
 
     async def _own(self, write: Write, found: Any, main: int) -> int:
         """The revision at which our earlier attempt took effect, looked for in the key's history; 0 when it did not."""
@@ -194,6 +213,17 @@ class GroupCommit:
                 _fail(write, StoreUnavailable(f"etcd: {error.details()}", unclear=write.sent))
         self._queue = deque(write for write in self._queue if not write.done.done())
         return [write for write in batch if not write.done.done()]
+
+
+def _compare_unwritten(given: Unwritten) -> Any:
+    """Holds for an empty range, too: etcd then compares with a key of revision 0."""
+    return rpc.Compare(
+        result=rpc.Compare.LESS,
+        target=rpc.Compare.MOD,
+        key=given.prefix.encode(),
+        range_end=prefix_end(given.prefix).encode(),
+        mod_revision=watch_start(given.revision),
+    )
 
 
 def key_value(found: Any) -> KeyValue:

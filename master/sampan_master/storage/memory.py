@@ -22,7 +22,9 @@ from sampan_master.storage.store import (
     Page,
     RevisionMismatch,
     StoreEvent,
+    Unwritten,
     WatchBatch,
+    WrittenMeanwhile,
 )
 
 
@@ -60,13 +62,17 @@ class MemoryStore:
     async def past(self, changes: int) -> int:
         return max(self._revision - changes, self._compacted, 1)
 
-    async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
+    async def create(self, key: str, value: bytes, *, ttl: int = 0, given: Unwritten | None = None) -> int:
         if key in self._now:
             raise KeyExists(key)
+        self._check(given)
         return self._write(key, value, ttl)
 
-    async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
+    async def update(
+        self, key: str, value: bytes, *, expected: int, ttl: int = 0, given: Unwritten | None = None
+    ) -> int:
         self._expect(key, expected)
+        self._check(given)
         return self._write(key, value, ttl)
 
     async def delete(self, key: str, *, expected: int) -> int:
@@ -114,6 +120,14 @@ class MemoryStore:
         current = self._now.get(key)
         if current is None or current.mod_revision != expected:
             raise RevisionMismatch(key, current)
+
+    def _check(self, given: Unwritten | None) -> None:
+        if given is None:
+            return
+        first, end = bisect_left(self._keys, given.prefix), bisect_left(self._keys, prefix_end(given.prefix))
+        there = (self._now[key] for key in self._keys[first:end] if key in self._now)
+        if any(found.mod_revision > given.revision for found in there):
+            raise WrittenMeanwhile(given.prefix)
 
     def _write(self, key: str, value: bytes | None, ttl: int) -> int:
         self._revision += 1

@@ -19,7 +19,7 @@ from sampan_api.meta import Object
 
 from sampan_master.storage.cache import Cache
 from sampan_master.storage.entry import Entry, encode, with_resource_version
-from sampan_master.storage.store import KeyMissing, KeyValue, RevisionMismatch, Store
+from sampan_master.storage.store import KeyMissing, KeyValue, RevisionMismatch, Store, Unwritten, WrittenMeanwhile
 
 ChangeFunction: TypeAlias = Callable[[Entry], Object | None]
 """Current entry -> the new object (never the old one mutated; its resourceVersion is ignored), or None: no change."""
@@ -38,16 +38,18 @@ class Storage:
         await self.cache.fresh()
         return self.cache.get(key)
 
-    async def create(self, key: str, obj: Object, *, ttl: int = 0) -> Entry:
-        """Raises KeyExists. `ttl` seconds > 0: the object goes by itself after about that time."""
+    async def create(self, key: str, obj: Object, *, ttl: int = 0, given: Unwritten | None = None) -> Entry:
+        """Raises KeyExists, WrittenMeanwhile. `ttl` seconds > 0: the object goes by itself after about that time."""
         value = encode(obj)
-        revision = await self._store.create(key, value, ttl=ttl)
+        revision = await self._store.create(key, value, ttl=ttl, given=given)
         return self._written(key, revision, value, obj)
 
-    async def update(self, key: str, change: ChangeFunction, *, ttl: int = 0) -> Entry:
-        """Raises KeyMissing, and whatever `change` raises."""
+    async def update(self, key: str, change: ChangeFunction, *, ttl: int = 0, seeing: str = "") -> Entry:
+        """Raises KeyMissing, and whatever `change` raises. `seeing`: a prefix of which `change` reads other objects
+        from the cache; it is asked again when one of them was written meanwhile."""
         current, sure = await self._current(key)
         while True:
+            given = Unwritten(seeing, self.cache.revision) if seeing else None
             try:
                 changed = change(current)
             except Exception:
@@ -61,9 +63,13 @@ class Storage:
                 continue
             value = encode(changed)
             try:
-                revision = await self._store.update(key, value, expected=current.revision, ttl=ttl)
+                revision = await self._store.update(key, value, expected=current.revision, ttl=ttl, given=given)
             except RevisionMismatch as lost:
                 current, sure = _entry(key, lost.current), True
+                continue
+            except WrittenMeanwhile:
+                await self.cache.fresh()
+                current, sure = await self._read(key), True
                 continue
             return self._written(key, revision, value, changed)
 

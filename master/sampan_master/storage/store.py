@@ -36,6 +36,15 @@ class StoreEvent(NamedTuple):
     revision: int
 
 
+class Unwritten(NamedTuple):
+    """The condition of a write that decides by other keys: below `prefix` nothing was written after `revision`, one
+    that a reader is complete up to (that of a page, a watch or `revision()`). Deletions do not count: what they give
+    back may be taken later."""
+
+    prefix: str
+    revision: int
+
+
 class WatchBatch(NamedTuple):
     """Events in the order of their revisions; the watch is complete up to `revision` (not below the last event's)."""
 
@@ -80,6 +89,10 @@ class FutureRevision(StoreError):
     pass
 
 
+class WrittenMeanwhile(StoreError):
+    """The `Unwritten` condition of a write did not hold; nothing was changed."""
+
+
 class ValueTooLarge(StoreError):
     pass
 
@@ -108,13 +121,16 @@ class Store(Protocol):
         """A revision about `changes` changes ago, or the oldest that can still be read."""
         ...
 
-    async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
+    async def create(self, key: str, value: bytes, *, ttl: int = 0, given: Unwritten | None = None) -> int:
         """Writes a key that must not exist; returns the revision. `ttl` seconds > 0: the key expires after about
-        that time. Raises KeyExists."""
+        that time. Raises KeyExists, WrittenMeanwhile."""
         ...
 
-    async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
-        """Writes the key if its mod revision is `expected`; returns the new revision. Raises RevisionMismatch."""
+    async def update(
+        self, key: str, value: bytes, *, expected: int, ttl: int = 0, given: Unwritten | None = None
+    ) -> int:
+        """Writes the key if its mod revision is `expected`; returns the new revision. Raises RevisionMismatch,
+        WrittenMeanwhile."""
         ...
 
     async def delete(self, key: str, *, expected: int) -> int:
