@@ -17,6 +17,7 @@ COLLECTIONS = {
     "Pod": f"{CT}/pods",
     "ConfigMap": f"{CT}/configmaps",
     "Secret": f"{CT}/secrets",
+    "Service": f"{CT}/services",
     "ServiceAccount": f"{CT}/serviceaccounts",
     "Event": f"{CT}/events",
     "Deployment": "/apis/apps/v1/namespaces/ct/deployments",
@@ -46,6 +47,7 @@ async def furnish(http: Http) -> None:
             {"spec": {"nodeName": "node1", "initContainers": [{"name": "i", "image": IMAGE}], "containers": two}},
         ),
         ("Pod", "ip", {"spec": {"nodeName": "node1", "containers": [{"name": "ip", "image": IMAGE}]}}),
+        ("Service", "websvc", {"spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}}),
         ("ReplicaSet", "rs1", {"spec": {"selector": {"matchLabels": labels}, "template": template}}),
     ):
         answer = await http("POST", COLLECTIONS[kind], {"metadata": {"name": name}, **rest})

@@ -1,16 +1,23 @@
 """The verbs on stored objects, free of HTTP. Both doors, HTTPS and `LocalClient`, end here.
 
-    create   place → default → admit → prepare → validate → storage.create
-    update   storage.update(current → check → patch or replace → default → restrict → prepare → validate)
+    create   place → default → admit → prepare → validate → allocate → storage.create
+    update   storage.update(current → check → patch or replace → default → restrict → prepare → validate → allocate)
     delete   storage.delete when nothing holds the object, else it is marked and waits
 
 `update` and `patch` take a scope: which part of the object this door may change (main, status, finalize, …).
 Objects given in are decoded already and belong to the registry from then on; entries given out are shared.
+
+**Allocation** (service addresses): what is taken is what the other objects of the kind in the cache hold. The write
+names the revision they were seen at, and the store refuses it when one of them was written since; then all is decided
+anew. This master does one such write at a time, so only another master can come in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +32,11 @@ from sampan_master.apiserver import deletion, preparing, problems
 from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.decoding import convert, report_unknown
 from sampan_master.apiserver.options import WriteOptions
-from sampan_master.apiserver.resource import ResourceType
+from sampan_master.apiserver.resource import SERVICE_NETWORK, Allocation, ResourceType, ServiceNetwork
 from sampan_master.apiserver.scopes import MAIN, Scope
 from sampan_master.apiserver.validation import metadata as object_meta
 from sampan_master.apiserver.validation.fields import go_quote, invalid_object
-from sampan_master.storage import Entry, KeyExists, KeyMissing, Storage
+from sampan_master.storage import Entry, KeyExists, KeyMissing, Storage, Unwritten, WrittenMeanwhile
 from sampan_master.storage.entry import encode
 
 _NAME_ATTEMPTS = 8
@@ -80,11 +87,21 @@ class _Moved(Exception):
 
 
 class Registry:
-    def __init__(self, storage: Storage, clock: Clock, admission: Admission, *, event_ttl: int = 3600) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        admission: Admission,
+        *,
+        event_ttl: int = 3600,
+        network: ServiceNetwork = SERVICE_NETWORK,
+    ) -> None:
         self.storage = storage
         self.clock = clock
         self._admission = admission
         self._event_ttl = event_ttl
+        self._network = network
+        self._allocation = asyncio.Lock()
 
     async def get(self, rt: ResourceType, namespace: str, name: str) -> Entry:
         """The object as of now. Raises NotFound."""
@@ -122,12 +139,45 @@ class Registry:
         if options.dry_run:
             if self.storage.cache.get(key) is not None:
                 raise KeyExists(key)
+            self._allocate(rt, obj, None, key, dry_run=True)
             return Draft(obj)
         try:
             with problems.translated_refusal():
-                return await self.storage.create(key, obj, ttl=ttl)
+                async with self._allocating(rt) as seeing:
+                    if not seeing:
+                        return await self.storage.create(key, obj, ttl=ttl)
+                    return await self._create_allocated(rt, key, obj, seeing)
         except KeyMissing as error:
             raise problems.not_found(rt, name) from error
+
+    async def _create_allocated(self, rt: ResourceType, key: str, obj: Object, seeing: str) -> Entry:
+        while True:
+            given = Unwritten(seeing, self.storage.cache.revision)
+            complete = copy.deepcopy(obj)
+            self._allocate(rt, complete, None, key, dry_run=False)
+            try:
+                return await self.storage.create(key, complete, given=given)
+            except WrittenMeanwhile:
+                await self.storage.cache.fresh()
+
+    @asynccontextmanager
+    async def _allocating(self, rt: ResourceType) -> AsyncIterator[str]:
+        """Where the objects lie that a write of this type must have seen; "" for types that allocate nothing."""
+        if rt.allocate is None:
+            yield ""
+            return
+        async with self._allocation:
+            await self.storage.cache.fresh()
+            yield rt.prefix()
+
+    def _allocate(self, rt: ResourceType, new: Object, old: Object | None, key: str, *, dry_run: bool) -> None:
+        if rt.allocate is None:
+            return
+        entries = self.storage.cache.list(rt.prefix()).entries
+        others = [entry.obj for entry in entries if entry.key != key]
+        errors = [*rt.allocate(new, old, Allocation(others, self._network, dry_run))]
+        if errors:
+            raise invalid_object(rt.kind, rt.group, new["metadata"]["name"], errors)
 
     def _validate(self, rt: ResourceType, obj: Object, specific: Any) -> None:
         metadata = obj["metadata"]
@@ -145,7 +195,7 @@ class Registry:
             old = entry.obj
             self._check_current(rt, obj, old)
             # The change may be tried twice, and preparing writes into the object.
-            return {**obj, "metadata": dict(obj["metadata"])}
+            return copy.deepcopy(obj) if rt.allocate else {**obj, "metadata": dict(obj["metadata"])}
 
         try:
             return await self._change(rt, namespace, name, replace, options, scope), False
@@ -235,7 +285,9 @@ class Registry:
         while True:
             try:
                 with problems.translated_refusal():
-                    entry = await self.storage.update(key, change, ttl=self._event_ttl if rt.expires else 0)
+                    async with self._allocating(rt) as seeing:
+                        ttl = self._event_ttl if rt.expires else 0
+                        entry = await self.storage.update(key, change, ttl=ttl, seeing=seeing)
             except _Finished as finished:
                 if await self._remove_finished(key, finished.revision):
                     return Draft(finished.obj)
@@ -251,6 +303,8 @@ class Registry:
         specific = [*object_meta.validate_update(new, old), *scope.validate(rt, new, old)]
         self._validate(rt, new, specific)
         if scope.defaults:
+            key = rt.key(new["metadata"].get("namespace", ""), new["metadata"]["name"])
+            self._allocate(rt, new, old, key, dry_run=options.dry_run)
             known = set(rt.warnings(old))
             options.warnings += [said for said in rt.warnings(new) if said not in known]
         return new

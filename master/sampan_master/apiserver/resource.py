@@ -7,7 +7,7 @@ place, `validate*` only look.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,12 +97,34 @@ def label_selector_text(obj: Object) -> str:
     return "" if selector is None else str(from_label_selector(selector))
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceNetwork:
+    """The addresses and node ports that services are given from."""
+
+    cidr: str = "10.96.0.0/12"
+    node_ports: range = range(30000, 32768)
+
+
+SERVICE_NETWORK = ServiceNetwork()
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What `ResourceType.allocate` decides by: all other stored objects of the kind, and where from. In a dry run
+    nothing may be taken, so nothing is compared either."""
+
+    others: Sequence[Object]
+    network: ServiceNetwork
+    dry_run: bool = False
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResourceType:
     """`generation`: counts spec changes, with `counts_annotations` those of annotations too. `separate_status`: only
     `/status` writes status. `storage`: the directory of its keys, the plural unless another resource has it too.
     `expires`: events, which go by themselves. `idle`: no part of Sampan acts on the kind yet; whoever creates one is
-    told so.
+    told so. `deprecated`: what every answer warns of. `allocate` gives a new or changed object what no other of its
+    kind may have; the store takes the object only if those others are still as `allocate` saw them.
 
     `field_selectors` maps a selectable path beside metadata.name and metadata.namespace to its reader.
     Deletion: `grace` says how many seconds the object has (None asked: its own default), `lingers` whether something
@@ -137,6 +159,8 @@ class ResourceType:
     warnings: Callable[[Object], Iterable[str]] = no_warnings
     expires: bool = False
     idle: bool = False
+    deprecated: str = ""
+    allocate: Callable[[Object, Object | None, Allocation], Errors] | None = None
     grace: Callable[[Object, int | None], int] = no_grace
     lingers: Callable[[Object], bool] = has_finalizers
     mark_deleted: Callable[[Object], None] = nothing

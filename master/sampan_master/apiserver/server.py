@@ -34,6 +34,7 @@ from sampan_master.apiserver.openapi.routes import OpenApi
 from sampan_master.apiserver.pod_streams import PodStreams
 from sampan_master.apiserver.protocol import ApiProtocol
 from sampan_master.apiserver.registry import Registry
+from sampan_master.apiserver.resource import SERVICE_NETWORK, ServiceNetwork
 from sampan_master.apiserver.resources import BUILT_IN
 from sampan_master.apiserver.reviews import REVIEWS, Reviews
 from sampan_master.apiserver.streams import NodeStreams, NoNodes
@@ -61,6 +62,7 @@ class ApiServerConfig:
     default_toleration_seconds: int = 300
     event_ttl_seconds: int = 3600
     limits: Limits = field(default_factory=Limits)
+    network: ServiceNetwork = SERVICE_NETWORK
 
 
 class ApiServer:
@@ -72,7 +74,7 @@ class ApiServer:
         self._clock = clock
         self._streams: NodeStreams = streams or NoNodes()
         admission = Admission(storage.cache, toleration_seconds=config.default_toleration_seconds)
-        self.registry = Registry(storage, clock, admission, event_ttl=config.event_ttl_seconds)
+        self.registry = Registry(storage, clock, admission, event_ttl=config.event_ttl_seconds, network=config.network)
         self._watches = WatchStreams(self.registry)
         self._pod_streams = PodStreams(self.registry, lambda: self._streams)
         self.addresses: list[tuple[str, int]] = []

@@ -20,6 +20,7 @@ from sampan_master.apiserver.resources import (
     replicasets,
     secrets,
     serviceaccounts,
+    services,
 )
 
 
@@ -60,6 +61,7 @@ BUILT_IN = ResourceTable(
         pods.RESOURCE,
         secrets.RESOURCE,
         serviceaccounts.RESOURCE,
+        services.RESOURCE,
         deployments.RESOURCE,
         replicasets.RESOURCE,
         poddisruptionbudgets.RESOURCE,
