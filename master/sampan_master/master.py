@@ -22,6 +22,7 @@ from sampan_api.clock import Clock
 from sampan_api.meta import Object
 
 from sampan_master import controllers, scheduler
+from sampan_master.apiserver.resource import ServiceNetwork
 from sampan_master.apiserver.server import ApiServer, ApiServerConfig
 from sampan_master.nodelink import NodeLink, NodeLinkSettings
 from sampan_master.pki import ADMIN_GROUP, ADMIN_NAME, Authority, kubeconfig, write_private
@@ -143,7 +144,9 @@ def _background(
 
 
 def _api_config(settings: Settings, authority: Authority) -> ApiServerConfig:
-    pair = authority.server_pair("apiserver", _names(settings, *settings.listen, *IN_CLUSTER_NAMES))
+    network = ServiceNetwork(settings.service_cidr, settings.node_ports)
+    in_cluster = (*IN_CLUSTER_NAMES, network.first_address)
+    pair = authority.server_pair("apiserver", _names(settings, *settings.listen, *in_cluster))
     return ApiServerConfig(
         listen=tuple((address.host, address.port) for address in settings.listen),
         certificate=pair.cert_pem,
@@ -151,6 +154,7 @@ def _api_config(settings: Settings, authority: Authority) -> ApiServerConfig:
         client_ca=authority.ca_pem,
         default_toleration_seconds=settings.default_toleration_seconds,
         event_ttl_seconds=settings.event_ttl_seconds,
+        network=network,
     )
 
 

@@ -38,6 +38,8 @@ class Settings:
     sans: tuple[str, ...] = ()
     cluster: str = "sampan"
     cluster_cidr: str = "10.244.0.0/16"
+    service_cidr: str = "10.96.0.0/12"
+    node_ports: range = range(30000, 32768)
     node_heartbeat_seconds: int = 10
     node_monitor_grace_seconds: float = 50.0
     node_monitor_period_seconds: float = 5.0
@@ -65,6 +67,8 @@ def parse(argv: list[str] | None = None) -> Settings:
         sans=tuple(given.san),
         cluster=given.cluster,
         cluster_cidr=given.cluster_cidr,
+        service_cidr=given.service_cidr,
+        node_ports=given.node_ports,
         node_heartbeat_seconds=given.node_heartbeat_seconds,
         node_monitor_grace_seconds=given.node_monitor_grace_seconds,
         node_monitor_period_seconds=given.node_monitor_period_seconds,
@@ -88,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--san", action="append", default=[], metavar="NAME", help="further name in the certificate")
     parser.add_argument("--cluster", default="sampan", metavar="NAME")
     parser.add_argument("--cluster-cidr", type=_network, default="10.244.0.0/16", metavar="CIDR")
+    parser.add_argument("--service-cidr", type=_service_network, default="10.96.0.0/12", metavar="CIDR")
+    parser.add_argument("--node-ports", type=_port_range, default=range(30000, 32768), metavar="FIRST-LAST")
     parser.add_argument("--node-heartbeat-seconds", type=int, default=10, metavar="S")
     parser.add_argument("--node-monitor-grace-seconds", type=float, default=50.0, metavar="S")
     parser.add_argument("--node-monitor-period-seconds", type=float, default=5.0, metavar="S")
@@ -129,6 +135,21 @@ def _network(text: str) -> str:
         return str(ipaddress.ip_network(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _service_network(text: str) -> str:
+    """Services have IPv4 addresses; fewer than 16 would not do, more than a /8 holds nobody needs."""
+    network = ipaddress.ip_network(_network(text))
+    if network.version != 4 or not 8 <= network.prefixlen <= 28:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 network between /8 and /28")
+    return str(network)
+
+
+def _port_range(text: str) -> range:
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIRST-LAST")
+    return range(int(first), int(last) + 1)
 
 
 def _etcd(text: str) -> str:

@@ -54,6 +54,10 @@ def test_ipv6_addresses_are_written_in_brackets():
         ("--listen", "127.0.0.1:70000", "is not IP:PORT"),
         ("--etcd", "https://127.0.0.1:2379", "http://HOST:PORT"),
         ("--cluster-cidr", "10.244.0.0/33", "10.244.0.0/33"),
+        ("--service-cidr", "fd00::/108", "is not an IPv4 network"),
+        ("--service-cidr", "10.96.0.0/30", "between /8 and /28"),
+        ("--node-ports", "30000", "is not FIRST-LAST"),
+        ("--node-ports", "32000-31000", "is not FIRST-LAST"),
     ],
 )
 def test_wrong_values_are_refused_with_a_reason(capsys, option, value, message):

@@ -1,12 +1,18 @@
-"""The objects that are there before anybody makes any: four namespaces and the system's priority classes."""
+"""The objects that are there before anybody makes any: four namespaces, the system's priority classes and the service
+`kubernetes`, at whose address pods will find the API."""
 
 from __future__ import annotations
 
-from sampan_api.client import NAMESPACES, PRIORITYCLASSES, Client
-from sampan_api.errors import AlreadyExists
+import logging
+
+from sampan_api.client import NAMESPACES, PRIORITYCLASSES, SERVICES, Client, Resource
+from sampan_api.errors import AlreadyExists, Invalid
 from sampan_api.meta import Object
 
+from sampan_master.apiserver.resource import ServiceNetwork
 from sampan_master.apiserver.resources.priorityclasses import SYSTEM_CLASSES
+
+log = logging.getLogger(__name__)
 
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _DESCRIPTIONS = {
@@ -15,29 +21,33 @@ _DESCRIPTIONS = {
 }
 
 
-def initial_objects() -> list[tuple[str, Object]]:
-    found: list[tuple[str, Object]] = [
-        ("Namespace", {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}) for name in _NAMESPACES
-    ]
+def initial_objects(network: ServiceNetwork, port: int) -> list[tuple[Resource, Object]]:
+    """`port`: where this API server listens."""
+    found = [(NAMESPACES, _object(NAMESPACES, name)) for name in _NAMESPACES]
     for name, value in SYSTEM_CLASSES.items():
-        found.append(
-            (
-                "PriorityClass",
-                {
-                    "kind": "PriorityClass",
-                    "apiVersion": "scheduling.k8s.io/v1",
-                    "metadata": {"name": name},
-                    "value": value,
-                    "description": _DESCRIPTIONS[name],
-                },
-            )
-        )
-    return found
+        more = {"value": value, "description": _DESCRIPTIONS[name]}
+        found.append((PRIORITYCLASSES, _object(PRIORITYCLASSES, name) | more))
+    return [*found, (SERVICES, _kubernetes_service(network, port))]
 
 
-async def create_initial_objects(client: Client) -> None:
-    for kind, obj in initial_objects():
+def _object(resource: Resource, name: str) -> Object:
+    return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": {"name": name}}
+
+
+def _kubernetes_service(network: ServiceNetwork, port: int) -> Object:
+    obj = _object(SERVICES, "kubernetes")
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    obj["metadata"] |= {"namespace": "default", "labels": labels}
+    ports = [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}]
+    return obj | {"spec": {"clusterIP": network.first_address, "ports": ports}}
+
+
+async def create_initial_objects(client: Client, network: ServiceNetwork, port: int) -> None:
+    for resource, obj in initial_objects(network, port):
         try:
-            await client.create(NAMESPACES if kind == "Namespace" else PRIORITYCLASSES, obj)
+            await client.create(resource, obj, obj["metadata"].get("namespace", ""))
         except AlreadyExists:
             continue
+        except Invalid as error:
+            # Somebody deleted the service and gave its address to another one: no reason not to serve.
+            log.error("the first %s could not be made: %s", resource.kind, error)

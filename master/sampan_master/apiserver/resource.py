@@ -7,6 +7,7 @@ place, `validate*` only look.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,6 +104,11 @@ class ServiceNetwork:
 
     cidr: str = "10.96.0.0/12"
     node_ports: range = range(30000, 32768)
+
+    @property
+    def first_address(self) -> str:
+        """The API server's own."""
+        return str(ipaddress.ip_network(self.cidr)[1])
 
 
 SERVICE_NETWORK = ServiceNetwork()

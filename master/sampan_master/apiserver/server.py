@@ -44,6 +44,7 @@ from sampan_master.storage import Storage, StoreUnavailable
 _KEEP_ALIVE_SECONDS = 120
 _STOP_SECONDS = 5.0
 _BACKLOG = 2048
+_DEFAULT_PORT = 6443
 SYSTEM = UserInfo("system:apiserver", [MASTERS])
 
 
@@ -53,7 +54,7 @@ class ApiServerConfig:
     `tokens` are static bearer tokens. An empty `certificate` serves plain HTTP (tests only). `issuer` is the name under
     which tokens of service accounts are issued, and the audience that the API server itself is."""
 
-    listen: tuple[tuple[str, int], ...] = (("127.0.0.1", 6443),)
+    listen: tuple[tuple[str, int], ...] = (("127.0.0.1", _DEFAULT_PORT),)
     certificate: bytes = b""
     key: bytes = b""
     client_ca: bytes = b""
@@ -84,7 +85,8 @@ class ApiServer:
 
     async def start(self) -> None:
         """Makes the initial objects and listens; returns when requests are answered."""
-        await create_initial_objects(self.client(SYSTEM))
+        port = next((port for _, port in self._config.listen if port), _DEFAULT_PORT)
+        await create_initial_objects(self.client(SYSTEM), self._config.network, port)
         uvicorn = Config(
             self._application(),
             http=ApiProtocol,
