@@ -152,6 +152,7 @@ def _api_config(settings: Settings, authority: Authority) -> ApiServerConfig:
         certificate=pair.cert_pem,
         key=pair.key_pem,
         client_ca=authority.ca_pem,
+        token_key=authority.service_account_key(),
         default_toleration_seconds=settings.default_toleration_seconds,
         event_ttl_seconds=settings.event_ttl_seconds,
         network=network,

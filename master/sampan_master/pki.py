@@ -22,7 +22,7 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from sampan_api.clock import Clock, RealClock
 
@@ -126,10 +126,11 @@ class Authority:
         return hmac.compare_digest(token.encode(), self.join_token().encode())
 
     def service_account_key(self) -> bytes:
-        """The key (PEM) that signs service-account tokens; made at the first call and kept."""
+        """The key (PEM, RSA because the tokens are RS256) that signs service-account tokens; made at the first call
+        and kept."""
         path = self._directory / "sa.key"
         if not path.exists():
-            write_private(path, _key_pem(ec.generate_private_key(ec.SECP256R1())))
+            write_private(path, _key_pem(rsa.generate_private_key(65537, 2048)))
         return path.read_bytes()
 
     def _kept(self, file_name: str) -> Pair | None:
@@ -290,7 +291,7 @@ def _load_key(pem: bytes) -> _PRIVATE:
     return key
 
 
-def _key_pem(key: _PRIVATE) -> bytes:
+def _key_pem(key: _PRIVATE | rsa.RSAPrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -42,6 +42,7 @@ def summary() -> str:
 
 
 _PLACEHOLDERS = (
+    (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "JWT"),
     (re.compile(r"^[EIW]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ "), "KLOG "),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UID"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "TIME"),

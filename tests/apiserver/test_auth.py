@@ -2,7 +2,7 @@
 
 import hashlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,11 @@ from sampan_master.apiserver.server import ApiServerConfig
 from sampan_master.pki import Authority, Pair
 
 ME = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+
+
+class NoTokens:
+    async def read(self, token: str, audiences: Sequence[str]) -> None:
+        return None
 
 
 @pytest.fixture
@@ -105,12 +110,12 @@ async def test_masters_may_impersonate_and_lose_their_rights_by_it(
 
 
 async def test_everybody_known_may_read_discovery_but_no_resource() -> None:
-    user = await Authenticator({"t": UserInfo("jo")}, "api").identify(None, "Bearer t")
+    user = await Authenticator({"t": UserInfo("jo")}, "api", NoTokens()).identify(None, "Bearer t")
     authorise(user, Attributes("get", path="/apis/apps/v1"))
     with pytest.raises(Forbidden, match=r"nodes is forbidden: .* at the cluster scope"):
         authorise(user, Attributes("list", resource="nodes"))
     with pytest.raises(Unauthorized):
-        await Authenticator({}, "api").identify(None, "Basic eDp5")
+        await Authenticator({}, "api", NoTokens()).identify(None, "Basic eDp5")
 
 
 def test_a_certificate_without_a_name_is_nobody() -> None:

@@ -26,6 +26,7 @@ from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.local import LocalClient
 from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.resources import BUILT_IN
+from sampan_master.apiserver.service_account_tokens import TokenIssuer
 from sampan_master.storage import Cache, Storage
 from sampan_master.storage.memory import MemoryStore
 
@@ -53,7 +54,7 @@ class Cluster:
         self._tasks = []
 
     def client_of(self, user):
-        return LocalClient(self.registry, BUILT_IN, UserInfo(user))
+        return LocalClient(self.registry, BUILT_IN, UserInfo(user), TokenIssuer())
 
     async def start(self) -> None:
         await self.cache.start()

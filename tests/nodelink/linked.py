@@ -21,6 +21,7 @@ from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.local import LocalClient
 from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.resources import BUILT_IN
+from sampan_master.apiserver.service_account_tokens import TokenIssuer
 from sampan_master.nodelink import NodeLink, NodeLinkSettings
 from sampan_master.pki import Authority
 from sampan_master.storage import Cache, Storage
@@ -90,7 +91,7 @@ class Cluster:
         self.store = MemoryStore(self.clock)
         self.cache = Cache(self.store, self.clock)
         registry = Registry(Storage(self.store, self.cache), self.clock, Admission(self.cache))
-        self.client = LocalClient(registry, BUILT_IN, UserInfo("system:masters"))
+        self.client = LocalClient(registry, BUILT_IN, UserInfo("system:masters"), TokenIssuer())
         self.authority = Authority.load_or_create(directory / "pki", self.clock)
         self.join = directory / "join.json"
         self.node_link: NodeLink | None = None

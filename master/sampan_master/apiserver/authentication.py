@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sampan_api.client import UserInfo
 from sampan_api.errors import Unauthorized
@@ -30,12 +30,19 @@ class Verified(NamedTuple):
     audiences: list[str]
 
 
-class Authenticator:
-    """`audience` is the API server's own name as a receiver of tokens."""
+class TokenReader(Protocol):
+    async def read(self, token: str, audiences: Sequence[str]) -> Verified | None:
+        """None: a token of another kind. Raises InvalidToken."""
+        ...
 
-    def __init__(self, tokens: Mapping[str, UserInfo], audience: str) -> None:
+
+class Authenticator:
+    """`audience` is the API server's own name as a receiver of tokens; `reader` knows service accounts'."""
+
+    def __init__(self, tokens: Mapping[str, UserInfo], audience: str, reader: TokenReader) -> None:
         self._tokens = dict(tokens)
         self._audience = audience
+        self._reader = reader
 
     async def identify(self, certificate: UserInfo | None, authorization: str) -> UserInfo:
         """Raises Unauthorized."""
@@ -58,6 +65,9 @@ class Authenticator:
             for known, user in self._tokens.items():
                 if hmac.compare_digest(known.encode(), token.encode()):
                     return Verified(_authenticated(user), [self._audience])
+        verified = await self._reader.read(token, asked)
+        if verified is not None:
+            return verified._replace(user=_authenticated(verified.user))
         raise InvalidToken("invalid bearer token")
 
 

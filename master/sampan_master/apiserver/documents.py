@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sampan_api.errors import ApiError, BadRequest, MethodNotAllowed
 
-from sampan_master.apiserver import problems
+from sampan_master.apiserver import jwt, problems
 from sampan_master.apiserver.decoding import read_object
 from sampan_master.apiserver.discovery import AGGREGATED, Discovery, Document, Virtual
 from sampan_master.apiserver.endpoint import ResourceEndpoint
@@ -17,6 +17,7 @@ from sampan_master.apiserver.options import write_options
 from sampan_master.apiserver.preparing import WRONG_NAMESPACE
 from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
 from sampan_master.apiserver.reviews import REVIEWS, Reviews
+from sampan_master.apiserver.service_account_tokens import TokenIssuer
 
 VERSION = {
     "major": "1",
@@ -35,13 +36,18 @@ VERSION = {
 }
 """The version of the API that is spoken. A suffix naming Sampan would upset clients that compare versions."""
 
+_CACHED_AN_HOUR = ((b"cache-control", b"public, max-age=3600"),)
+
 Check = Callable[[], Awaitable[str]]
 """A health check: "" when fine, else what is wrong."""
 
 
 class Documents:
-    def __init__(self, discovery: Discovery, address: Callable[[], str], checks: dict[str, Check]) -> None:
+    def __init__(
+        self, discovery: Discovery, address: Callable[[], str], checks: dict[str, Check], issuer: TokenIssuer
+    ) -> None:
         self._discovery = discovery
+        self._issuer = issuer
         self._address = address
         self._checks = checks
 
@@ -65,8 +71,26 @@ class Documents:
             return
         await request.answer_object(self._discovery.legacy_group(group))
 
+    async def openid_configuration(self, request: ApiRequest) -> None:
+        """OpenID Connect Discovery 1.0, section 3: with it, others can check service accounts' tokens themselves."""
+        _only_get(request)
+        document = {
+            "issuer": self._issuer.issuer,
+            "jwks_uri": f"https://{self._address()}/openid/v1/jwks",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [jwt.ALGORITHM],
+        }
+        await request.answer(orjson.dumps(document), headers=_CACHED_AN_HOUR)
+
+    async def token_keys(self, request: ApiRequest) -> None:
+        _only_get(request)
+        keys = jwt.public_key_set(self._issuer.key.public_key())
+        await request.answer(orjson.dumps(keys), content_type="application/jwk-set+json", headers=_CACHED_AN_HOUR)
+
     async def root(self, request: ApiRequest) -> None:
-        paths = ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+        paths = ["/.well-known/openid-configuration", "/openid/v1/jwks"]
+        paths += ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
         for group, version in self._discovery.group_versions:
             paths.append(f"/apis/{group}/{version}" if group else f"/api/{version}")
         body = orjson.dumps({"paths": sorted(paths)}, option=orjson.OPT_INDENT_2)

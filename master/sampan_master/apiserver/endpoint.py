@@ -28,7 +28,9 @@ from sampan_master.apiserver.revisions import parse_revision, reach
 from sampan_master.apiserver.routing import Target, resolve
 from sampan_master.apiserver.scopes import BY_SUBRESOURCE
 from sampan_master.apiserver.selecting import select
+from sampan_master.apiserver.service_account_tokens import TokenIssuer
 from sampan_master.apiserver.tables import View, partial, partial_body, table, table_body
+from sampan_master.apiserver.token_requests import request_token
 from sampan_master.apiserver.watch_stream import WatchStreams
 
 _APPLY = "application/apply-patch+yaml"
@@ -39,8 +41,14 @@ _SUBRESOURCE_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": 
 
 class ResourceEndpoint:
     def __init__(
-        self, registry: Registry, resources: ResourceTable, streams: PodStreams, watches: WatchStreams
+        self,
+        registry: Registry,
+        resources: ResourceTable,
+        streams: PodStreams,
+        watches: WatchStreams,
+        issuer: TokenIssuer,
     ) -> None:
+        self._issuer = issuer
         self._registry = registry
         self._resources = resources
         self._streams = streams
@@ -175,14 +183,17 @@ class ResourceEndpoint:
     ) -> None:
         rt, namespace, name = target.type, target.namespace or "", target.name
         assert target.subresource is not None
-        kind = target.subresource.kind
-        version = "policy/v1" if kind == "Eviction" else rt.resource.api_version
-        obj = read_object(body, request.header(b"content-type"), version, kind, options)
-        if kind == "Binding":
+        accepted, sub = request.accepted(), target.subresource
+        version = f"{sub.group}/{sub.version}" if sub.version else rt.resource.api_version
+        obj = read_object(body, request.header(b"content-type"), version, sub.kind, options)
+        answer = subresources.SUCCESS_CREATED
+        if sub.kind == "Binding":
             await subresources.bind(self._registry, rt, namespace, name, obj, options)
+        elif sub.kind == "TokenRequest":
+            answer = await request_token(self._registry, self._issuer, namespace, name, obj)
         else:
             await eviction.evict(self._registry, rt, namespace, name, obj, options)
-        await request.answer_object(subresources.SUCCESS_CREATED, status=201)
+        await request.answer_object(answer, status=201, warnings=options.warnings, media=accepted.media)
 
     async def _update(self, request: ApiRequest, target: Target) -> None:
         rt, namespace = target.type, target.namespace or ""

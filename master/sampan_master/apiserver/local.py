@@ -23,7 +23,7 @@ from sampan_api.client import (
 from sampan_api.errors import NotFound
 from sampan_api.meta import Object
 
-from sampan_master.apiserver import eviction, problems, scaling, subresources
+from sampan_master.apiserver import eviction, problems, scaling, subresources, token_requests
 from sampan_master.apiserver.decoding import decode
 from sampan_master.apiserver.listing import ListOptions, list_page
 from sampan_master.apiserver.options import FieldValidation, WriteOptions
@@ -32,6 +32,7 @@ from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.resources import ResourceTable
 from sampan_master.apiserver.scopes import BY_SUBRESOURCE, Scope
 from sampan_master.apiserver.selecting import Selected, select
+from sampan_master.apiserver.service_account_tokens import TokenIssuer
 from sampan_master.apiserver.watching import WatchOptions, open_watch
 
 EVERYTHING, AS_IS = Selection(), DeleteOptions()
@@ -39,7 +40,8 @@ _FOREVER = 10 * 365 * 86400.0
 
 
 class LocalClient:
-    def __init__(self, registry: Registry, table: ResourceTable, user: UserInfo) -> None:
+    def __init__(self, registry: Registry, table: ResourceTable, user: UserInfo, issuer: TokenIssuer) -> None:
+        self._issuer = issuer
         self._registry = registry
         self._table = table
         self.user = user
@@ -93,6 +95,9 @@ class LocalClient:
         if subresource == "eviction":
             await eviction.evict(self._registry, rt, namespace, name, obj, options)
             return subresources.SUCCESS_CREATED
+        if subresource == "token":
+            asked = decode(obj, token_requests.VERSION, token_requests.KIND, options)
+            return await token_requests.request_token(self._registry, self._issuer, namespace, name, asked)
         if subresource:
             raise NotFound(problems.NO_RESOURCE, {})
         decoded = decode(obj, resource.api_version, resource.kind, options)

@@ -37,6 +37,7 @@ from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.resource import SERVICE_NETWORK, ServiceNetwork
 from sampan_master.apiserver.resources import BUILT_IN
 from sampan_master.apiserver.reviews import REVIEWS, Reviews
+from sampan_master.apiserver.service_account_tokens import ISSUER, ServiceAccountTokens, TokenIssuer
 from sampan_master.apiserver.streams import NodeStreams, NoNodes
 from sampan_master.apiserver.watch_stream import WatchStreams
 from sampan_master.storage import Storage, StoreUnavailable
@@ -51,15 +52,18 @@ SYSTEM = UserInfo("system:apiserver", [MASTERS])
 @dataclass(frozen=True, slots=True)
 class ApiServerConfig:
     """`listen` holds (address, port) pairs, port 0 picks a free one (see `ApiServer.addresses`). Certificates are PEM.
-    `tokens` are static bearer tokens. An empty `certificate` serves plain HTTP (tests only). `issuer` is the name under
-    which tokens of service accounts are issued, and the audience that the API server itself is."""
+    `tokens` are static bearer tokens. An empty `certificate` serves plain HTTP (tests only).
+    `token_key` (PEM, RSA) signs service accounts' tokens in the name of `issuer`, which is also the audience that the
+    API server is. Servers that share a store must share the key; an empty one is replaced by one that ends with the
+    server."""
 
     listen: tuple[tuple[str, int], ...] = (("127.0.0.1", _DEFAULT_PORT),)
     certificate: bytes = b""
     key: bytes = b""
     client_ca: bytes = b""
     tokens: Mapping[str, UserInfo] = field(default_factory=dict)
-    issuer: str = "https://kubernetes.default.svc.cluster.local"
+    token_key: bytes = b""
+    issuer: str = ISSUER
     default_toleration_seconds: int = 300
     event_ttl_seconds: int = 3600
     limits: Limits = field(default_factory=Limits)
@@ -76,6 +80,7 @@ class ApiServer:
         self._streams: NodeStreams = streams or NoNodes()
         admission = Admission(storage.cache, toleration_seconds=config.default_toleration_seconds)
         self.registry = Registry(storage, clock, admission, event_ttl=config.event_ttl_seconds, network=config.network)
+        self._issuer = TokenIssuer(config.token_key, config.issuer)
         self._watches = WatchStreams(self.registry)
         self._pod_streams = PodStreams(self.registry, lambda: self._streams)
         self.addresses: list[tuple[str, int]] = []
@@ -126,8 +131,8 @@ class ApiServer:
 
     def _application(self) -> Asgi:
         discovery = Discovery(BUILT_IN, REVIEWS)
-        documents = Documents(discovery, self._public_address, {"ping": _fine, "etcd": self._check_store})
-        endpoint = ResourceEndpoint(self.registry, BUILT_IN, self._pod_streams, self._watches)
+        documents = Documents(discovery, self._public_address, {"ping": _fine, "etcd": self._check_store}, self._issuer)
+        endpoint = ResourceEndpoint(self.registry, BUILT_IN, self._pod_streams, self._watches, self._issuer)
         openapi = OpenApi(BUILT_IN, self._clock)
         routes: dict[str, Asgi] = {}
         for path, function in (
@@ -135,6 +140,8 @@ class ApiServer:
             ("/api", documents.core_versions),
             ("/apis", documents.groups),
             ("/apis/{group}", documents.group),
+            ("/.well-known/openid-configuration", documents.openid_configuration),
+            ("/openid/v1/jwks", documents.token_keys),
             ("/openapi/v2", openapi.version_2),
             ("/openapi/v3", openapi.index),
         ):
@@ -143,7 +150,8 @@ class ApiServer:
             routes[f"/{kind}"] = routes[f"/{kind}/{{check}}"] = Handler(documents.health)
         routes["/openapi/v3/{group:path}"] = Handler(openapi.version_3)
         routes["/"] = Handler(documents.root)
-        authenticator = Authenticator(self._config.tokens, self._config.issuer)
+        reader = ServiceAccountTokens(self._issuer, self._storage.cache, self._clock)
+        authenticator = Authenticator(self._config.tokens, self._issuer.issuer, reader)
         groups = ApiGroups(discovery, endpoint, Reviews(authenticator, self._clock.now))
         return build(authenticator, groups, routes)
 
@@ -186,7 +194,7 @@ class ApiServer:
 
     def client(self, user: UserInfo) -> Client:
         """The in-process client; everything it does is done as `user`, who is not asked for permission."""
-        return LocalClient(self.registry, BUILT_IN, user)
+        return LocalClient(self.registry, BUILT_IN, user, self._issuer)
 
     def use_streams(self, streams: NodeStreams) -> None:
         self._streams = streams

@@ -1,9 +1,14 @@
-"""ServiceAccount: an identity for pods. Tokens are not issued yet (`serviceaccounts/token` is not served)."""
+"""ServiceAccount: an identity for pods, proven by the tokens that its subresource issues."""
 
 from __future__ import annotations
 
 from sampan_api.client import SERVICEACCOUNTS
 
-from sampan_master.apiserver.resource import ResourceType
+from sampan_master.apiserver.resource import ResourceType, Subresource
 
-RESOURCE = ResourceType(resource=SERVICEACCOUNTS, singular="serviceaccount", short_names=("sa",))
+RESOURCE = ResourceType(
+    resource=SERVICEACCOUNTS,
+    singular="serviceaccount",
+    short_names=("sa",),
+    subresources=(Subresource("token", "TokenRequest", ("create",), "authentication.k8s.io", "v1"),),
+)
