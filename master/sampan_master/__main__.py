@@ -13,6 +13,7 @@ from sampan_api.clock import RealClock
 
 from sampan_master.master import running
 from sampan_master.settings import Settings, parse
+from sampan_master.token_file import TokenFileError
 
 log = logging.getLogger("sampan_master")
 
@@ -40,7 +41,7 @@ async def serve(settings: Settings) -> int:
         await serving
     except asyncio.CancelledError:
         log.info("stopped")
-    except OSError as error:
+    except (OSError, TokenFileError) as error:
         log.error("cannot start: %s", error)
         return 1
     return 0

@@ -32,6 +32,7 @@ from sampan_master.storage.audit import audit_periodically
 from sampan_master.storage.compaction import compact_periodically
 from sampan_master.storage.etcd import EtcdStore
 from sampan_master.storage.memory import MemoryStore
+from sampan_master.token_file import read_tokens
 
 log = logging.getLogger(__name__)
 
@@ -153,6 +154,7 @@ def _api_config(settings: Settings, authority: Authority) -> ApiServerConfig:
         key=pair.key_pem,
         client_ca=authority.ca_pem,
         token_key=authority.service_account_key(),
+        tokens=read_tokens(settings.token_auth_file) if settings.token_auth_file else {},
         default_toleration_seconds=settings.default_toleration_seconds,
         event_ttl_seconds=settings.event_ttl_seconds,
         network=network,

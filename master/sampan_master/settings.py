@@ -46,6 +46,7 @@ class Settings:
     default_toleration_seconds: int = 300
     event_ttl_seconds: int = 3600
     scheduler_config: Path | None = None
+    token_auth_file: Path | None = None
     verbose: bool = False
 
 
@@ -75,6 +76,7 @@ def parse(argv: list[str] | None = None) -> Settings:
         default_toleration_seconds=given.default_toleration_seconds,
         event_ttl_seconds=given.event_ttl_seconds,
         scheduler_config=given.scheduler_config,
+        token_auth_file=given.token_auth_file,
         verbose=given.verbose,
     )
 
@@ -100,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--default-toleration-seconds", type=int, default=300, metavar="S")
     parser.add_argument("--event-ttl-seconds", type=int, default=3600, metavar="S")
     parser.add_argument("--scheduler-config", type=Path, metavar="FILE", help="YAML, fields of SchedulerConfig")
+    tokens = "static bearer tokens: CSV lines of token,user,uid,groups"
+    parser.add_argument("--token-auth-file", type=Path, metavar="FILE", help=tokens)
     parser.add_argument("--verbose", action="store_true")
     return parser
 
