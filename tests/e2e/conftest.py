@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from lab import KUBECTL, Cluster, eventually
+from recorded_cases import read_cases, summary
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +47,9 @@ def _empty(cluster: Cluster) -> None:
         "the default namespace is empty",
         timeout=60,
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What is not compared yet is counted wherever the recorded cases were run."""
+    if any("test_recorded_cases" in report.nodeid for report in terminalreporter.getreports("passed")):
+        terminalreporter.write_line(summary(read_cases()))

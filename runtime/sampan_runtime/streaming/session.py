@@ -81,7 +81,14 @@ def exited(code: int) -> dict[str, Any]:
 
 
 def failed(message: str) -> dict[str, Any]:
-    return {"metadata": {}, "status": "Failure", "message": message, "reason": "InternalError", "code": 500}
+    return {
+        "metadata": {},
+        "status": "Failure",
+        "message": f"Internal error occurred: {message}",
+        "reason": "InternalError",
+        "details": {"causes": [{"message": message}]},
+        "code": 500,
+    }
 
 
 async def serve(shim: Shim, request: StreamRequest, streams: Streams) -> None:
