@@ -6,6 +6,7 @@ Who may not ask was refused at the door (`app.py`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -16,12 +17,13 @@ from sampan_api.client import PatchType
 from sampan_api.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, UnsupportedMediaType
 
 from sampan_master.apiserver import eviction, problems, scaling, subresources
-from sampan_master.apiserver.decoding import PROTOBUF, decode, media_type, read_object
+from sampan_master.apiserver.decoding import media_type, read_object
+from sampan_master.apiserver.deleting import gone_status, read_delete_request
 from sampan_master.apiserver.listing import Page, list_options, list_page, whole_body
-from sampan_master.apiserver.options import DeleteRequest, WriteOptions, delete_request, first, flag, write_options
+from sampan_master.apiserver.options import WriteOptions, first, flag, write_options
 from sampan_master.apiserver.pod_streams import PodStreams
-from sampan_master.apiserver.registry import Deleted, Patch, Registry
-from sampan_master.apiserver.representations import YAML, ListBody
+from sampan_master.apiserver.registry import Patch, Registry
+from sampan_master.apiserver.representations import ListBody
 from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
 from sampan_master.apiserver.resources import ResourceTable
 from sampan_master.apiserver.revisions import parse_revision, reach
@@ -33,6 +35,7 @@ from sampan_master.apiserver.tables import View, partial, partial_body, table, t
 from sampan_master.apiserver.token_requests import request_token
 from sampan_master.apiserver.watch_stream import WatchStreams
 
+_AT_ONCE = 50
 _APPLY = "application/apply-patch+yaml"
 _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -97,7 +100,7 @@ class ResourceEndpoint:
             elif verb == "list" and flag(request.query, "watch"):
                 verb = "watch"
             allowed = verb in target.type.verbs
-            if verb == "create" and target.type.namespaced and target.namespace is None:
+            if verb in ("create", "deletecollection") and target.type.namespaced and target.namespace is None:
                 allowed = False
         if not allowed:
             raise MethodNotAllowed(problems.NO_METHOD, {})
@@ -146,14 +149,20 @@ class ResourceEndpoint:
         return self._registry.clock.now()
 
     async def _list(self, request: ApiRequest, target: Target) -> None:
-        accepted = request.accepted()
+        await self._answer_page(request, target, await self._page(request, target))
+
+    async def _page(self, request: ApiRequest, target: Target) -> Page:
+        request.accepted()
         selected = select(
             target.type,
             target.namespace,
             first(request.query, "labelSelector"),
             first(request.query, "fieldSelector"),
         )
-        page = await list_page(self._registry.storage.cache, target.type, selected, list_options(request.query))
+        return await list_page(self._registry.storage.cache, target.type, selected, list_options(request.query))
+
+    async def _answer_page(self, request: ApiRequest, target: Target, page: Page) -> None:
+        accepted = request.accepted()
         await request.answer_list(self._body(target, page, accepted.view), accepted.media)
 
     def _body(self, target: Target, page: Page, view: View) -> ListBody:
@@ -227,70 +236,35 @@ class ResourceEndpoint:
         await self._answer(request, target, written.obj, written.data, warnings=options.warnings)
 
     async def _delete(self, request: ApiRequest, target: Target) -> None:
-        asked = await _delete_request(request)
+        asked = await read_delete_request(request)
         deleted = await self._registry.delete(
             target.type, target.namespace or "", target.name, asked.options, dry_run=asked.dry_run
         )
         if deleted.gone and not target.type.answers_object:
-            await request.answer_object(_deleted_status(target, deleted))
+            await request.answer_object(gone_status(target.type, deleted, dry_run=asked.dry_run))
             return
-        await self._answer(request, target, deleted.written.obj, deleted.written.data)
+        status = 202 if asked.dependents_now and not deleted.gone else 200
+        await self._answer(request, target, deleted.written.obj, deleted.written.data, status=status)
 
     async def _delete_collection(self, request: ApiRequest, target: Target) -> None:
-        asked = await _delete_request(request)
-        selected = select(
-            target.type,
-            target.namespace,
-            first(request.query, "labelSelector"),
-            first(request.query, "fieldSelector"),
-        )
-        page = await list_page(self._registry.storage.cache, target.type, selected, list_options(request.query))
-        for entry in page.entries:
-            metadata = entry.obj["metadata"]
-            try:
-                await self._registry.delete(
-                    target.type,
-                    metadata.get("namespace", ""),
-                    metadata["name"],
-                    asked.options,
-                    dry_run=asked.dry_run,
-                )
-            except NotFound:
-                continue
-        await request.answer_list(whole_body(target.type, page))
+        """Deletes what a list with the same query answers, and answers that list."""
+        page = await self._page(request, target)
+        asked = await read_delete_request(request)
+        limit = asyncio.Semaphore(_AT_ONCE)
 
+        async def delete(metadata: dict[str, Any]) -> None:
+            namespace, name = metadata.get("namespace", ""), metadata["name"]
+            async with limit:
+                try:
+                    await self._registry.delete(target.type, namespace, name, asked.options, dry_run=asked.dry_run)
+                except NotFound:
+                    return
 
-async def _delete_request(request: ApiRequest) -> DeleteRequest:
-    body = await request.body()
-    content: dict[str, Any] = {}
-    if body:
-        options = WriteOptions()
-        if media_type(request.header(b"content-type")) == PROTOBUF or body.startswith(b"k8s\x00"):
-            content = read_object(body, PROTOBUF, "meta.k8s.io/v1", "DeleteOptions", options)
-        else:
-            data, _ = _load(body, request.header(b"content-type"))
-            content = decode(
-                {**data, "apiVersion": "v1", "kind": "DeleteOptions"} if isinstance(data, dict) else data,
-                "v1",
-                "DeleteOptions",
-                options,
-            )
-    return delete_request(content, request.query)
-
-
-def _load(body: bytes, content_type: str) -> tuple[Any, Any]:
-    try:
-        if media_type(content_type) == YAML:
-            return schema.decode_yaml(body.decode()), ()
-        return schema.load_json(body, find_duplicates=False)
-    except ValueError as error:
-        raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from error
-
-
-def _deleted_status(target: Target, deleted: Deleted) -> dict[str, Any]:
-    metadata = deleted.written.obj["metadata"]
-    details = {**problems.details_of(target.type, metadata["name"]), "uid": metadata.get("uid", "")}
-    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+        results = await asyncio.gather(*(delete(e.obj["metadata"]) for e in page.entries), return_exceptions=True)
+        for failure in results:
+            if failure is not None:
+                raise failure
+        await self._answer_page(request, target, page)
 
 
 def read_patch(body: bytes, content_type: str) -> Patch:

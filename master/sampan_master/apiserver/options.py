@@ -97,40 +97,45 @@ _POLICIES = ("Foreground", "Background", "Orphan")
 
 @dataclass(frozen=True, slots=True)
 class DeleteRequest:
-    """`metav1.DeleteOptions` of body and query together."""
+    """`metav1.DeleteOptions` of body or query. `dependents_now`: `orphanDependents: false` was asked for, to which 202
+    is the answer while the object lingers."""
 
     options: DeleteOptions
     dry_run: bool = False
+    dependents_now: bool = False
 
 
-def delete_request(body: dict[str, Any], query: Query) -> DeleteRequest:
-    """Body wins over query, as a body is the whole DeleteOptions. Raises BadRequest, Invalid."""
-    grace = body.get("gracePeriodSeconds")
-    if grace is None:
-        grace = integer(query, "gracePeriodSeconds")
-    policy = body.get("propagationPolicy") or first(query, "propagationPolicy")
-    orphan = body.get("orphanDependents")
-    if orphan is None and "orphanDependents" in query:
-        orphan = flag(query, "orphanDependents")
+def delete_request(body: dict[str, Any] | None, query: Query) -> DeleteRequest:
+    """A body is the whole DeleteOptions, so the query speaks only without one; a dry run may be asked for in either,
+    lest something be deleted that should not. Raises BadRequest, Invalid."""
+    said = _from_query(query) if body is None else body
+    policy, orphan = said.get("propagationPolicy"), said.get("orphanDependents")
     errors: list[FieldError] = []
-    if policy and orphan is not None:
+    if policy is not None and orphan is not None:
         errors.append(
             invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set")
         )
-    elif policy and policy not in _POLICIES:
+    if policy is not None and policy not in _POLICIES:
         errors.append(unsupported("propagationPolicy", policy, (*_POLICIES, "nil")))
-    dry_run = _dry_run(body.get("dryRun") or query.get("dryRun") or [], errors)
+    dry_run = _dry_run([*(said.get("dryRun") or []), *(query.get("dryRun") or [])], errors)
     if errors:
         raise invalid_object("DeleteOptions", "meta.k8s.io", "", errors)
-    if not policy and orphan is not None:
+    if orphan is not None:
         policy = "Orphan" if orphan else "Background"
-    preconditions = body.get("preconditions") or {}
-    return DeleteRequest(
-        DeleteOptions(
-            grace_seconds=None if grace is None else int(grace),
-            propagation=policy,
-            uid=preconditions.get("uid") or "",
-            resource_version=preconditions.get("resourceVersion") or "",
-        ),
-        dry_run,
+    preconditions = said.get("preconditions") or {}
+    options = DeleteOptions(
+        grace_seconds=said.get("gracePeriodSeconds"),
+        propagation=policy or "",
+        uid=preconditions.get("uid") or "",
+        resource_version=preconditions.get("resourceVersion") or "",
     )
+    return DeleteRequest(options, dry_run, orphan is False)
+
+
+def _from_query(query: Query) -> dict[str, Any]:
+    said: dict[str, Any] = {"gracePeriodSeconds": integer(query, "gracePeriodSeconds")}
+    if "propagationPolicy" in query:
+        said["propagationPolicy"] = first(query, "propagationPolicy")
+    if "orphanDependents" in query:
+        said["orphanDependents"] = flag(query, "orphanDependents")
+    return said

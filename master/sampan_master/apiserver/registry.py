@@ -329,7 +329,7 @@ class Registry:
             raise problems.forbidden(rt, name, f"this {rt.singular} may not be deleted")
         key = rt.key(namespace, name)
         if dry_run:
-            return self._would_delete(rt, (await self.get(rt, namespace, name)).obj, options)
+            return self._would_delete(rt, await self.get(rt, namespace, name), options)
 
         def mark(entry: Entry) -> Object | None:
             deletion.check_preconditions(rt, entry.obj, options)
@@ -346,7 +346,7 @@ class Registry:
         while True:
             with problems.translated(rt, name):
                 try:
-                    return Deleted(await self.storage.delete(key, must_go), True)
+                    return self._gone(rt, await self.storage.delete(key, must_go), options)
                 except _Lingers:
                     pass
                 try:
@@ -354,10 +354,16 @@ class Registry:
                 except _Finished:
                     continue
 
-    def _would_delete(self, rt: ResourceType, obj: Object, options: DeleteOptions) -> Deleted:
-        deletion.check_preconditions(rt, obj, options)
-        after = deletion.marked(rt, obj, options, self.clock.now())
-        return Deleted(Draft(obj if after is None else after), after is None)
+    def _gone(self, rt: ResourceType, last: Entry, options: DeleteOptions) -> Deleted:
+        """Kinds with a grace period are answered as they went: deleted, with no time left."""
+        if rt.graceful:
+            return Deleted(Draft(deletion.outcome(rt, last.obj, options, self.clock.now())), True)
+        return Deleted(last, True)
+
+    def _would_delete(self, rt: ResourceType, entry: Entry, options: DeleteOptions) -> Deleted:
+        deletion.check_preconditions(rt, entry.obj, options)
+        after = deletion.marked(rt, entry.obj, options, self.clock.now())
+        return self._gone(rt, entry, options) if after is None else Deleted(Draft(after), False)
 
 
 def apply_patch(rt: ResourceType, patch: Patch, old: Object, options: WriteOptions) -> Object:

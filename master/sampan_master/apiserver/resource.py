@@ -191,6 +191,11 @@ class ResourceType:
         return self.resource.plural
 
     @property
+    def graceful(self) -> bool:
+        """Whether its objects may be given time to end."""
+        return self.grace is not no_grace
+
+    @property
     def namespaced(self) -> bool:
         return self.resource.namespaced
 

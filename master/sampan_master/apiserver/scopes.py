@@ -13,6 +13,7 @@ from sampan_api.meta import Object
 
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.validation.fields import Errors
+from sampan_master.apiserver.validation.metadata import finalizer_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +60,21 @@ def _validate_status(rt: ResourceType, new: Object, old: Object) -> Errors:
 
 
 def _finalize(rt: ResourceType, new: Object, old: Object) -> Object:
-    """`namespaces/finalize`: only spec.finalizers."""
+    """`namespaces/finalize`: spec.finalizers and metadata."""
+    rt.default(new)
     spec = {k: v for k, v in (old.get("spec") or {}).items() if k != "finalizers"}
     finalizers = (new.get("spec") or {}).get("finalizers")
     if finalizers:
         spec["finalizers"] = finalizers
-    return {**old, "spec": spec}
+    return {**old, "metadata": new["metadata"], "spec": spec}
 
 
-def _nothing_to_validate(rt: ResourceType, new: Object, old: Object) -> Errors:
-    return iter(())
+def _validate_finalize(rt: ResourceType, new: Object, old: Object) -> Errors:
+    yield from finalizer_names(new["spec"].get("finalizers") or [], "spec.finalizers")
 
 
 MAIN = Scope(_main, _validate_main, defaults=True)
 STATUS = Scope(_status, _validate_status)
-FINALIZE = Scope(_finalize, _nothing_to_validate)
+FINALIZE = Scope(_finalize, _validate_finalize)
 
 BY_SUBRESOURCE = {"": MAIN, "status": STATUS, "finalize": FINALIZE}

@@ -7,15 +7,15 @@ refuses to create anything in a terminating namespace, so empty stays empty.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from sampan_api import meta
 from sampan_api.client import EVENTS, NAMESPACES, PODS, Client, EventType, Resource, Selection
 from sampan_api.clock import Clock, rfc3339
-from sampan_api.errors import Conflict, NotFound
+from sampan_api.errors import ApiError, Conflict, NotFound
 from sampan_api.meta import Object, with_path
 
 from sampan_master.controllers.informers import WATCHED, Informers
+from sampan_master.controllers.namespace_conditions import draining_conditions
 from sampan_master.controllers.workqueue import WorkQueue, work
 
 FINALIZER = "kubernetes"
@@ -54,9 +54,10 @@ class NamespaceController:
         finalizers = (namespace.get("spec") or {}).get("finalizers") or []
         if FINALIZER not in finalizers:
             return None
-        remaining = await self._empty(name)
+        failures: set[str] = set()
+        remaining = await self._empty(name, failures)
         if remaining:
-            await self._tell(namespace, remaining)
+            await self._tell(namespace, remaining, failures)
             return _LOOK_AGAIN
         left = [f for f in finalizers if f != FINALIZER]
         try:
@@ -65,14 +66,14 @@ class NamespaceController:
             return None
         return None
 
-    async def _empty(self, namespace: str) -> dict[Resource, list[Object]]:
-        """Deletes what is there; returns what is still there, by resource."""
-        if pods := await self._delete_all(PODS, namespace):
+    async def _empty(self, namespace: str, failures: set[str]) -> dict[Resource, list[Object]]:
+        """Deletes what is there; returns what is still there, by resource. What could not be deleted tells why."""
+        if pods := await self._delete_all(PODS, namespace, failures):
             return {PODS: pods}
-        remaining = {resource: await self._delete_all(resource, namespace) for resource in _AFTER_PODS}
+        remaining = {resource: await self._delete_all(resource, namespace, failures) for resource in _AFTER_PODS}
         return {resource: objects for resource, objects in remaining.items() if objects}
 
-    async def _delete_all(self, resource: Resource, namespace: str) -> list[Object]:
+    async def _delete_all(self, resource: Resource, namespace: str, failures: set[str]) -> list[Object]:
         limit = asyncio.Semaphore(_AT_ONCE)
 
         async def delete(obj: Object) -> None:
@@ -81,6 +82,8 @@ class NamespaceController:
                     await self._client.delete(resource, meta.name(obj), namespace)
                 except (NotFound, Conflict):
                     return
+                except ApiError as error:
+                    failures.add(error.message)
 
         present = await self._list(resource, namespace)
         await asyncio.gather(*(delete(obj) for obj in present if not meta.is_deleting(obj)))
@@ -95,8 +98,9 @@ class NamespaceController:
             if not (continue_ := page.continue_):
                 return found
 
-    async def _tell(self, namespace: Object, remaining: dict[Resource, list[Object]]) -> None:
-        conditions = draining_conditions(namespace, remaining, rfc3339(self._clock.now()))
+    async def _tell(self, namespace: Object, remaining: dict[Resource, list[Object]], failures: set[str]) -> None:
+        now = rfc3339(self._clock.now())
+        conditions = draining_conditions(namespace, remaining, sorted(failures), now)
         if conditions == (namespace.get("status") or {}).get("conditions"):
             return
         updated = with_path(namespace, ("status", "conditions"), conditions)
@@ -104,51 +108,3 @@ class NamespaceController:
             await self._client.update(NAMESPACES, updated, "status")
         except (NotFound, Conflict):
             return
-
-
-def draining_conditions(namespace: Object, remaining: dict[Resource, list[Object]], now: str) -> list[dict[str, Any]]:
-    counts = ", ".join(f"{_name(r)} has {len(objects)} resource instances" for r, objects in remaining.items())
-    holders: dict[str, int] = {}
-    for objects in remaining.values():
-        for obj in objects:
-            for finalizer in obj["metadata"].get("finalizers") or []:
-                holders[finalizer] = holders.get(finalizer, 0) + 1
-    held = ", ".join(f"{finalizer} in {count} resource instances" for finalizer, count in sorted(holders.items()))
-    return [
-        _condition(
-            namespace,
-            "NamespaceContentRemaining",
-            ("SomeResourcesRemain", f"Some resources are remaining: {counts}"),
-            ("ContentRemoved", "All content successfully removed"),
-            bool(remaining),
-            now,
-        ),
-        _condition(
-            namespace,
-            "NamespaceFinalizersRemaining",
-            ("SomeFinalizersRemain", f"Some content in the namespace has finalizers remaining: {held}"),
-            ("ContentHasNoFinalizers", "All content-preserving finalizers finished"),
-            bool(holders),
-            now,
-        ),
-    ]
-
-
-def _condition(
-    namespace: Object, kind: str, true: tuple[str, str], false: tuple[str, str], holds: bool, now: str
-) -> dict[str, Any]:
-    before = meta.condition(namespace, kind) or {}
-    status = "True" if holds else "False"
-    reason, message = true if holds else false
-    since = before.get("lastTransitionTime") if before.get("status") == status else None
-    return {
-        "type": kind,
-        "status": status,
-        "lastTransitionTime": since or now,
-        "reason": reason,
-        "message": message,
-    }
-
-
-def _name(resource: Resource) -> str:
-    return f"{resource.plural}.{resource.group}"

@@ -18,6 +18,8 @@ from sampan_master.apiserver.resource import (
     has_finalizers,
     status_of,
 )
+from sampan_master.apiserver.validation.fields import Errors
+from sampan_master.apiserver.validation.metadata import finalizer_names
 from sampan_master.apiserver.validation.names import dns_label_name
 
 _NAME_LABEL = "kubernetes.io/metadata.name"
@@ -38,6 +40,10 @@ def _prepare_create(obj: Object) -> None:
     finalizers = (obj.get("spec") or {}).get("finalizers") or []
     obj["spec"] = {"finalizers": [*(f for f in finalizers if f != "kubernetes"), "kubernetes"]}
     obj["status"] = {"phase": "Active"}
+
+
+def _validate_create(obj: Object) -> Errors:
+    yield from finalizer_names(obj["spec"]["finalizers"], "spec.finalizers")
 
 
 def _prepare_update(new: Object, old: Object) -> None:
@@ -73,6 +79,7 @@ RESOURCE = ResourceType(
     default=_default,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
+    validate_create=_validate_create,
     lingers=_lingers,
     mark_deleted=_mark_deleted,
     answers_object=True,

@@ -11,4 +11,5 @@ RESOURCE = ResourceType(
     singular="serviceaccount",
     short_names=("sa",),
     subresources=(Subresource("token", "TokenRequest", ("create",), "authentication.k8s.io", "v1"),),
+    answers_object=True,
 )

@@ -69,13 +69,17 @@ def _owners(owners: list[dict[str, Any]]) -> Errors:
         )
 
 
-def _finalizers(finalizers: list[str]) -> Errors:
+def finalizer_names(finalizers: list[str], at: str) -> Errors:
     for index, name in enumerate(finalizers):
-        path = f"metadata.finalizers[{index}]"
+        path = f"{at}[{index}]"
         complaints = qualified_name(name)
         yield from complain(path, name, complaints)
         if not complaints and "/" not in name and name not in _STANDARD_FINALIZERS:
             yield invalid(path, name, "name is neither a standard finalizer name nor is it fully qualified")
+
+
+def _finalizers(finalizers: list[str]) -> Errors:
+    yield from finalizer_names(finalizers, "metadata.finalizers")
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
         yield invalid(
             "metadata.finalizers",
