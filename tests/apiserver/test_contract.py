@@ -18,6 +18,7 @@ COLLECTIONS = {
     "ConfigMap": f"{CT}/configmaps",
     "Secret": f"{CT}/secrets",
     "Service": f"{CT}/services",
+    "EndpointSlice": "/apis/discovery.k8s.io/v1/namespaces/ct/endpointslices",
     "ServiceAccount": f"{CT}/serviceaccounts",
     "Event": f"{CT}/events",
     "Deployment": "/apis/apps/v1/namespaces/ct/deployments",

@@ -81,6 +81,8 @@ class ResourceEndpoint:
         if path.startswith("s/"):
             group, version, *rest = path[2:].strip("/").split("/")
         target = resolve(self._resources, group, version, rest)
+        if target.type.deprecated:
+            request.standing_warnings = (target.type.deprecated,)
         verb = self._verb(request, target)
         sub = target.subresource
         if sub is not None and self._streams.serves(sub.name):

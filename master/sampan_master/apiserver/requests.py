@@ -42,6 +42,8 @@ class ApiRequest:
             # The first of a name counts, as for Go's readers of headers.
             scope["sampan.headers"] = dict(reversed(scope["headers"]))
         self.headers: dict[bytes, bytes] = scope["sampan.headers"]
+        self.standing_warnings: tuple[str, ...] = ()
+        """What every answer to this request warns of, before the warnings of its own."""
 
     @cached_property
     def query(self) -> Mapping[str, list[str]]:
@@ -179,8 +181,8 @@ class ApiRequest:
         ]
         if not any(name == b"cache-control" for name, _ in headers):
             sent.append((b"cache-control", b"no-cache, private"))
-        if warnings:
-            sent += warning_headers(warnings)
+        if warnings or self.standing_warnings:
+            sent += warning_headers([*self.standing_warnings, *(warnings or ())])
         if self.protocol.leaves_unread(self.scope, self.header(b"content-length")):
             sent.append((b"connection", b"close"))
         await self._send({"type": "http.response.start", "status": status, "headers": sent})

@@ -10,6 +10,8 @@ from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.resources import (
     configmaps,
     deployments,
+    endpoints,
+    endpointslices,
     events,
     leases,
     namespaces,
@@ -55,6 +57,7 @@ class ResourceTable:
 BUILT_IN = ResourceTable(
     [
         configmaps.RESOURCE,
+        endpoints.RESOURCE,
         events.RESOURCE,
         namespaces.RESOURCE,
         nodes.RESOURCE,
@@ -67,5 +70,6 @@ BUILT_IN = ResourceTable(
         poddisruptionbudgets.RESOURCE,
         priorityclasses.RESOURCE,
         leases.RESOURCE,
+        endpointslices.RESOURCE,
     ]
 )

@@ -115,6 +115,7 @@ RESOURCE = ResourceType(
     separate_status=True,
     create_on_update=True,
     idle=True,
+    answers_object=True,
     name_rule=dns_label,
     default=default_service,
     prepare_create=_prepare_create,

@@ -86,6 +86,10 @@ def too_long(path: str, limit: int) -> FieldError:
     return FieldError("FieldValueTooLong", path, f"Too long: may not be more than {limit} bytes")
 
 
+def too_many(path: str, actual: int, limit: int) -> FieldError:
+    return FieldError("FieldValueTooMany", path, f"Too many: {actual}: must have at most {limit} items")
+
+
 def invalid_object(kind: str, group: str, name: str, errors: list[FieldError]) -> Invalid:
     """The 422 of an object: `Pod "p" is invalid: …`, one cause per error."""
     qualified = f"{kind}.{group}" if group else kind
