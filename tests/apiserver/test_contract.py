@@ -21,6 +21,8 @@ COLLECTIONS = {
     "EndpointSlice": "/apis/discovery.k8s.io/v1/namespaces/ct/endpointslices",
     "ServiceAccount": f"{CT}/serviceaccounts",
     "Event": f"{CT}/events",
+    "CronJob": "/apis/batch/v1/namespaces/ct/cronjobs",
+    "Job": "/apis/batch/v1/namespaces/ct/jobs",
     "Deployment": "/apis/apps/v1/namespaces/ct/deployments",
     "ReplicaSet": "/apis/apps/v1/namespaces/ct/replicasets",
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/ct/leases",
@@ -103,4 +105,4 @@ async def test_defaults_are_those_of_the_real_server(api: Running, name: str) ->
     got = answer.json
     for field in ("uid", "creationTimestamp"):
         del got["metadata"][field]
-    assert got == case["out"]
+    assert comparable(got) == comparable(case["out"])

@@ -20,9 +20,16 @@ _GROUP_ORDER = (
     "authentication.k8s.io",
     "authorization.k8s.io",
     "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "networking.k8s.io",
     "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
     "scheduling.k8s.io",
     "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
 )
 """As the real server ranks them: the order decides which group a short name is looked up in first."""
 

@@ -130,6 +130,7 @@ class Registry:
                 name = obj["metadata"]["name"]
             if generated:
                 obj["metadata"]["name"] = preparing.generated_name(obj["metadata"]["generateName"])
+                rt.rename(obj, name)
         raise problems.already_exists(rt, name)
 
     async def _store_new(self, rt: ResourceType, obj: Object, options: WriteOptions) -> Written:

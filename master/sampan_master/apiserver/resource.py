@@ -60,6 +60,10 @@ def nothing_on_update(new: Object, old: Object) -> None:
     pass
 
 
+def no_rename(obj: Object, before: str) -> None:
+    pass
+
+
 def no_errors(obj: Object) -> Errors:
     return iter(())
 
@@ -152,6 +156,7 @@ class ResourceType:
     name_rule: NameRule = object_name
     default: Callable[[Object], None] = nothing
     prepare_create: Callable[[Object], None] = nothing
+    rename: Callable[[Object, str], None] = no_rename
     prepare_update: Callable[[Object, Object], None] = nothing_on_update
     prepare_status: Callable[[Object, Object], None] = nothing_on_update
     validate: Callable[[Object], Errors] = no_errors

@@ -9,10 +9,12 @@ from sampan_api.client import Resource
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.resources import (
     configmaps,
+    cronjobs,
     deployments,
     endpoints,
     endpointslices,
     events,
+    jobs,
     leases,
     namespaces,
     nodes,
@@ -67,6 +69,8 @@ BUILT_IN = ResourceTable(
         services.RESOURCE,
         deployments.RESOURCE,
         replicasets.RESOURCE,
+        cronjobs.RESOURCE,
+        jobs.RESOURCE,
         poddisruptionbudgets.RESOURCE,
         priorityclasses.RESOURCE,
         leases.RESOURCE,

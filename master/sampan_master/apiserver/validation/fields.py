@@ -63,6 +63,11 @@ def invalid(path: str, value: Any, detail: str) -> FieldError:
     return FieldError("FieldValueInvalid", path, _detailed(f"Invalid value: {quoted(value)}", detail))
 
 
+def invalid_as_a_whole(path: str, detail: str) -> FieldError:
+    """Of something too large to be shown."""
+    return FieldError("FieldValueInvalid", path, f"Invalid value: {detail}")
+
+
 def unsupported(path: str, value: Any, supported: Iterable[str]) -> FieldError:
     choices = ", ".join(go_quote(choice) for choice in supported)
     return FieldError(
