@@ -7,6 +7,7 @@ model which lists merge by which key, and obeys the directives `$patch`, `$retai
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ def json_patch(obj: Object, ops: Any) -> Object:
     if len(ops) > _MAX_OPERATIONS:
         message = f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(ops)}"
         raise PatchError(message, code=413)
-    result: Any = obj
+    result, _ = _own(obj)
     copied = 0
     for op in ops:
         result, size = _operate(result, op)
@@ -57,7 +58,7 @@ def json_patch(obj: Object, ops: Any) -> Object:
             raise _rejected("the copy operations add up to too much")
     if not isinstance(result, dict):
         raise _rejected("the result is not an object")
-    _size(result)
+    _own(result)
     return result
 
 
@@ -110,35 +111,39 @@ def _operate(document: Any, op: Any) -> tuple[Any, int]:
     path = _pointer(op["path"])
     match op.get("op"):
         case "add":
-            return _add(document, path, _operand(op)), 0
+            return _add(document, path, _own(_operand(op))[0]), 0
         case "remove":
-            return _remove(document, path), 0
+            _remove(document, path)
+            return document, 0
         case "replace":
             _read(document, path)
-            return _replace(document, path, _operand(op)), 0
+            return _replace(document, path, _own(_operand(op))[0]), 0
         case "test":
             if not _same(_read(document, path, missing_is_null=True), op.get("value")):
                 raise _rejected(f"testing value {op['path']} failed")
             return document, 0
         case "copy":
-            value = _read(document, _source(op))
-            return _add(document, path, value), _size(value)
+            value, size = _own(_read(document, _source(op)))
+            return _add(document, path, value), size
         case "move":
             source = _source(op)
             if source == path:
                 return document, 0
             if source == path[: len(source)]:
                 raise _rejected("cannot move a value into itself")
-            return _add(_remove(document, source), path, _read(document, source)), 0
+            return _add(document, path, _remove(document, source)), 0
         case other:
             raise _rejected(f"unexpected kind: {other}")
 
 
-def _size(value: Any) -> int:
+def _own(value: Any) -> tuple[Any, int]:
+    """A copy that may be changed in place (ten thousand operations on a large object would otherwise copy it as often),
+    and its size in bytes."""
     try:
-        return len(orjson.dumps(value))
+        data = orjson.dumps(value)
     except orjson.JSONEncodeError:
         raise _rejected("the result is nested too deeply") from None
+    return orjson.loads(data), len(data)
 
 
 def _operand(op: dict[str, Any]) -> Any:
@@ -185,45 +190,36 @@ def _read(document: Any, path: list[str], *, missing_is_null: bool = False) -> A
 
 
 def _replace(document: Any, path: list[str], value: Any) -> Any:
-    """Like `_add`, but a list keeps its length."""
+    """Like `_add`, but a list keeps its length. The path is there."""
     if not path:
         return value
-    token, rest = path[0], path[1:]
-    if isinstance(document, dict):
-        return {**document, token: _replace(document[token], rest, value)}
-    at = int(token)
-    return [*document[:at], _replace(document[at], rest, value), *document[at + 1 :]]
+    parent = _read(document, path[:-1])
+    parent[path[-1] if isinstance(parent, dict) else int(path[-1])] = value
+    return document
 
 
 def _add(document: Any, path: list[str], value: Any) -> Any:
     if not path:
         return value
-    token, rest = path[0], path[1:]
-    if isinstance(document, dict):
-        if rest and token not in document:
-            raise _rejected(f"missing path {token}")
-        return {**document, token: _add(document[token], rest, value) if rest else value}
-    if isinstance(document, list):
-        if not rest:
-            at = len(document) if token == "-" else _position(document, token, end=len(document))
-            return [*document[:at], value, *document[at:]]
-        at = _position(document, token, end=len(document) - 1)
-        return [*document[:at], _add(document[at], rest, value), *document[at + 1 :]]
-    raise _rejected(f"{token!r} is inside a value that has no parts")
+    parent, token = _read(document, path[:-1]), path[-1]
+    if isinstance(parent, dict):
+        parent[token] = value
+    elif isinstance(parent, list):
+        parent.insert(len(parent) if token == "-" else _position(parent, token, end=len(parent)), value)
+    else:
+        raise _rejected(f"{token!r} is inside a value that has no parts")
+    return document
 
 
 def _remove(document: Any, path: list[str]) -> Any:
+    """What was removed."""
     if not path:
         raise _rejected("cannot remove the whole document")
-    token, rest = path[0], path[1:]
-    if isinstance(document, dict) and token in document:
-        if rest:
-            return {**document, token: _remove(document[token], rest)}
-        return {key: value for key, value in document.items() if key != token}
-    if isinstance(document, list):
-        at = _position(document, token, end=len(document) - 1)
-        middle = [_remove(document[at], rest)] if rest else []
-        return [*document[:at], *middle, *document[at + 1 :]]
+    parent, token = _read(document, path[:-1]), path[-1]
+    if isinstance(parent, dict) and token in parent:
+        return parent.pop(token)
+    if isinstance(parent, list):
+        return parent.pop(_position(parent, token, end=len(parent) - 1))
     raise _rejected(f"missing path {token}")
 
 
@@ -386,13 +382,13 @@ def _in_order(items: list[Any], live: list[Any], wanted: list[Any], key: Callabl
     the live list had that one first."""
     rank = {value: index for index, value in enumerate(wanted)}
     place = {value: index for index, value in enumerate(live)}
-    named = sorted((item for item in items if key(item) in rank), key=lambda item: rank[key(item)])
-    others = sorted((item for item in items if key(item) not in rank), key=lambda item: place.get(key(item), 0))
+    named = deque(sorted((item for item in items if key(item) in rank), key=lambda item: rank[key(item)]))
+    others = deque(sorted((item for item in items if key(item) not in rank), key=lambda item: place.get(key(item), 0)))
     result: list[Any] = []
     while named and others:
         left, right = place.get(key(named[0])), place.get(key(others[0]))
         first = named if left is not None and right is not None and left < right else others
-        result.append(first.pop(0))
+        result.append(first.popleft())
     return [*result, *named, *others]
 
 

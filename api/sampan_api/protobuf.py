@@ -54,9 +54,11 @@ def open_envelope(body: bytes) -> Envelope:
     return Envelope(api_version, kind, raw)
 
 
-def decode(body: bytes) -> tuple[str, str, Object]:
-    """(apiVersion, kind, object). Raises DecodeError, or UnknownKind when no class stands for the type."""
-    api_version, kind, raw = open_envelope(body)
+def decode(body: bytes, api_version: str = "", kind: str = "") -> tuple[str, str, Object]:
+    """(apiVersion, kind, object); a body that does not say its type is of the type given. Raises DecodeError, or
+    UnknownKind when no class stands for the type."""
+    said_version, said_kind, raw = open_envelope(body)
+    api_version, kind = said_version or api_version, said_kind or kind
     obj = decode_message(model_for(api_version, kind), raw)
     return api_version, kind, {"kind": kind, "apiVersion": api_version, **obj}
 
@@ -243,7 +245,11 @@ def _read(raw: bytes) -> Iterator[tuple[int, int | bytes]]:
     """The fields of a message: number, and an int (varint, fixed) or bytes (length-delimited)."""
     position, end = 0, len(raw)
     while position < end:
-        tag, position = _varint(raw, position)
+        tag = raw[position]
+        if tag < 0x80:
+            position += 1
+        else:
+            tag, position = _varint(raw, position)
         number, wire = tag >> 3, tag & 7
         if number == 0:
             raise DecodeError("proto: illegal tag 0")

@@ -75,6 +75,11 @@ _EVERYWHERE = frozenset({"DeleteOptions", "Status"})
 class UnknownKind(LookupError):
     """No built-in class has this apiVersion and kind."""
 
+    def __init__(self, api_version: str, kind: str) -> None:
+        super().__init__(f'no kind "{kind}" is registered for version "{api_version}"')
+        self.api_version = api_version
+        self.kind = kind
+
 
 def kinds() -> dict[str, tuple[str, ...]]:
     """Every apiVersion that has built-in classes, with its kinds."""
@@ -86,6 +91,6 @@ def model_for(api_version: str, kind: str) -> type[Model]:
     """The class of a kind. Raises UnknownKind."""
     home = _HOMES.get("meta.k8s.io/v1" if kind in _EVERYWHERE else api_version, {})
     if kind not in home:
-        raise UnknownKind(f'no kind "{kind}" is registered for version "{api_version}"')
+        raise UnknownKind(api_version, kind)
     model: type[Model] = getattr(import_module(f"sampan_api.models.{home[kind]}"), kind)
     return model

@@ -7,6 +7,7 @@ those of the API server, because clients show them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sampan_api import names
+
+_MAX_TERMS = 1000
+"""Requirements and their values together. A selector is held against every object there is."""
+_KEPT = 1024
+"""Parsed selectors up to this length are kept; longer ones would be a way to fill the memory."""
 
 
 class SelectorError(ValueError):
@@ -97,10 +103,23 @@ NOTHING = LabelSelector(nothing=True)
 EVERYTHING = LabelSelector()
 
 
-@lru_cache(maxsize=1024)
 def parse_labels(text: str) -> LabelSelector:
     """The selector of a `labelSelector` query parameter. Raises SelectorError."""
-    return LabelSelector(tuple(sorted(_LabelParser(text).requirements(), key=lambda r: r.key)))
+    return _kept_labels(text) if len(text) <= _KEPT else _labels(text)
+
+
+def _labels(text: str) -> LabelSelector:
+    requirements = _LabelParser(text).requirements()
+    _check_size(sum(1 + len(one.values) for one in requirements))
+    return LabelSelector(tuple(sorted(requirements, key=lambda r: r.key)))
+
+
+_kept_labels = lru_cache(maxsize=1024)(_labels)
+
+
+def _check_size(terms: int) -> None:
+    if terms > _MAX_TERMS:
+        raise SelectorError(f"the selector has {terms} terms, more than the {_MAX_TERMS} that are allowed")
 
 
 def from_label_selector(obj: Mapping[str, Any] | None) -> LabelSelector:
@@ -318,22 +337,20 @@ class FieldSelector:
         return ",".join(f"{r.field}{r.operator}{_escape(r.value)}" for r in self.requirements)
 
 
-@lru_cache(maxsize=1024)
 def parse_fields(text: str) -> FieldSelector:
     """The selector of a `fieldSelector` query parameter; a trailing comma is allowed. Raises SelectorError."""
-    return FieldSelector(tuple(_field_term(term, text) for term in _split_terms(text) if term))
+    return _kept_fields(text) if len(text) <= _KEPT else _fields(text)
 
 
-def _split_terms(text: str) -> list[str]:
-    """Split at commas that no backslash protects; escapes stay in the terms."""
-    terms, escaped = [""], False
-    for char in text:
-        if char == "," and not escaped:
-            terms.append("")
-        else:
-            terms[-1] += char
-        escaped = char == "\\" and not escaped
-    return terms
+def _fields(text: str) -> FieldSelector:
+    # Commas that no backslash protects divide; escapes stay in the terms.
+    terms = _TERM.findall(text)
+    _check_size(len(terms))
+    return FieldSelector(tuple(_field_term(term, text) for term in terms))
+
+
+_kept_fields = lru_cache(maxsize=1024)(_fields)
+_TERM = re.compile(r"(?:[^,\\]|\\.|\\$)+", re.DOTALL)
 
 
 def _field_term(term: str, whole: str) -> FieldRequirement:

@@ -13,6 +13,7 @@ import orjson
 from sampan_api import protobuf, schema
 from sampan_api.errors import ApiError, BadRequest, UnsupportedMediaType
 from sampan_api.meta import Object
+from sampan_api.scheme import UnknownKind
 
 from sampan_master.apiserver.options import FieldValidation, WriteOptions
 from sampan_master.apiserver.representations import JSON, YAML
@@ -20,6 +21,9 @@ from sampan_master.apiserver.validation.fields import go_quote
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _SCHEME = "pkg/runtime/scheme.go:111"
+_MOST_MISTAKES = 100
+"""As in Kubernetes' decoder: of more unknown and duplicate fields nobody is told."""
+_SHOWN = 16 * 1024
 _DUPLICATES_LIMIT = 256 * 1024
 """Looking for duplicate keys costs; a body above this size is not looked at."""
 
@@ -44,7 +48,9 @@ def read_object(body: bytes, content_type: str, api_version: str, kind: str, opt
 
 def _from_protobuf(body: bytes, api_version: str, kind: str, options: WriteOptions) -> Object:
     try:
-        said_version, said_kind, obj = protobuf.decode(body)
+        said_version, said_kind, obj = protobuf.decode(body, api_version, kind)
+    except UnknownKind as error:
+        raise _not_registered(kind, error.api_version, error.kind) from error
     except ValueError as error:
         raise BadRequest(f"the body of the request cannot be decoded: {error}") from error
     return decode({**obj, "apiVersion": said_version, "kind": said_kind}, api_version, kind, options)
@@ -67,7 +73,8 @@ def _shown(body: bytes) -> str:
     """The start of an unreadable body as Go shows it: text when it begins like JSON, else hexadecimal."""
     if not body:
         return "<empty>"
-    return body.decode(errors="replace") if body.lstrip()[:1] == b"{" else body.hex()
+    shown = body[:_SHOWN]
+    return shown.decode(errors="replace") if body.lstrip()[:1] == b"{" else shown.hex()
 
 
 def _unrecognized(kind: str, why: str) -> str:
@@ -90,6 +97,7 @@ def decode(data: Any, api_version: str, kind: str, options: WriteOptions, duplic
         raise BadRequest(prefix + str(error)) from error
     said = [f"unknown field {go_quote(path)}" for path in unknown]
     said += [f"duplicate field {go_quote(path)}" for path in duplicates]
+    del said[_MOST_MISTAKES:]
     report_unknown(said, options, BadRequest(f"{prefix}strict decoding error: {', '.join(said)}"))
     return obj
 
@@ -124,7 +132,15 @@ def _check_kind(data: dict[str, Any], api_version: str, kind: str) -> None:
     internal = api_version.rpartition("/")[0].partition(".")[0] or "core"
     if _known(said_version, said_kind):
         raise BadRequest(f"{prefix}converting ({short}.{said_kind}) to ({internal}.{kind}): unknown conversion")
-    raise BadRequest(f'{prefix}no kind "{said_kind}" is registered for version "{said_version}" in scheme "{_SCHEME}"')
+    raise _not_registered(kind, said_version, said_kind)
+
+
+def _not_registered(kind: str, said_version: str, said_kind: str) -> BadRequest:
+    short = said_version.rpartition("/")[2]
+    return BadRequest(
+        f'{said_kind} in version "{short}" cannot be handled as a {kind}: no kind "{said_kind}" is registered for'
+        f' version "{said_version}" in scheme "{_SCHEME}"'
+    )
 
 
 def _known(api_version: str, kind: str) -> bool:

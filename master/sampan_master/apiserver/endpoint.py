@@ -280,10 +280,6 @@ def read_patch(body: bytes, content_type: str) -> Patch:
     except ValueError:
         raise UnsupportedMediaType("415: Unsupported Media Type", {}) from None
     try:
-        return Patch(kind, orjson.loads(body))
-    except orjson.JSONDecodeError as error:
-        try:
-            schema.load_json(body, find_duplicates=False)
-        except ValueError as said:
-            raise BadRequest(f"error decoding patch: {said}") from error
-        raise
+        return Patch(kind, schema.load_json(body)[0])
+    except ValueError as error:
+        raise BadRequest(f"error decoding patch: {error}") from error

@@ -26,7 +26,7 @@ from sampan_master.apiserver.options import Query, first, integer
 from sampan_master.apiserver.representations import ListBody
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.revisions import parse_revision, reach, too_large
-from sampan_master.apiserver.selecting import Selected
+from sampan_master.apiserver.selecting import Selected, chosen
 from sampan_master.apiserver.validation.fields import FieldError, forbidden, invalid_object, unsupported
 from sampan_master.storage import Cache, Compacted, Entry, FutureRevision, Listing
 
@@ -124,10 +124,7 @@ async def list_page(cache: Cache, rt: ResourceType, selected: Selected, options:
     prefix = selected.prefix(rt)
     with problems.translated(rt, ""):
         listing = await _snapshot(cache, prefix, options)
-    entries: Sequence[Entry] = listing.entries
-    if selected.matches is not None:
-        matches = selected.matches
-        entries = [entry for entry in entries if matches(entry.obj)]
+    entries = await chosen(selected, listing.entries)
     size = options.page_size
     if not size or len(entries) <= size:
         return Page(entries, listing.revision)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sampan_api.errors import BadRequest
@@ -11,8 +12,12 @@ from sampan_api.selectors import FieldSelector, LabelSelector, SelectorError, pa
 
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.validation.fields import go_quote
+from sampan_master.storage import Entry
 
 Matches = Callable[[Object], bool]
+_BATCH = 64
+_AT_ONCE = 0.01
+"""Seconds of matching after which others are served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,21 @@ class Selected:
         if self.name and (not rt.namespaced or self.namespace):
             return rt.key(self.namespace or "", self.name)
         return rt.prefix(self.namespace)
+
+
+async def chosen(selected: Selected, entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Those that match. Many objects against a long selector take seconds, so others are served in between."""
+    if selected.matches is None:
+        return entries
+    loop = asyncio.get_running_loop()
+    found: list[Entry] = []
+    rest_at = loop.time() + _AT_ONCE
+    for start in range(0, len(entries), _BATCH):
+        found += [entry for entry in entries[start : start + _BATCH] if selected.matches(entry.obj)]
+        if loop.time() > rest_at:
+            await asyncio.sleep(0)
+            rest_at = loop.time() + _AT_ONCE
+    return found
 
 
 def select(rt: ResourceType, namespace: str | None, labels: str = "", fields: str = "", *, name: str = "") -> Selected:

@@ -28,7 +28,7 @@ from sampan_master.apiserver import problems
 from sampan_master.apiserver.options import Query, first, flag, integer
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.revisions import parse_revision, reach
-from sampan_master.apiserver.selecting import Selected
+from sampan_master.apiserver.selecting import Selected, chosen
 from sampan_master.apiserver.validation.fields import FieldError, forbidden, invalid_object, unsupported
 from sampan_master.storage import Cache, Change, Compacted, Entry, Watcher
 
@@ -160,8 +160,7 @@ async def open_watch(cache: Cache, clock: Clock, rt: ResourceType, selected: Sel
     if options.initial or (options.initial is None and asked == 0):
         await reach(cache, asked)
         initial, revision = cache.list(prefix)
-        if selected.matches is not None:
-            initial = [entry for entry in initial if selected.matches(entry.obj)]
+        initial = await chosen(selected, initial)
     try:
         watcher = cache.watch(prefix, revision, selected.matches, index=selected.node)
     except Compacted as error:

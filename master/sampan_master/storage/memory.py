@@ -23,9 +23,13 @@ from sampan_master.storage.store import (
     RevisionMismatch,
     StoreEvent,
     Unwritten,
+    ValueTooLarge,
     WatchBatch,
     WrittenMeanwhile,
 )
+
+_MAX_VALUE = 1536 * 1024
+"""etcd's limit of a request, unless it is configured."""
 
 
 class MemoryStore:
@@ -130,6 +134,8 @@ class MemoryStore:
             raise WrittenMeanwhile(given.prefix)
 
     def _write(self, key: str, value: bytes | None, ttl: int) -> int:
+        if value is not None and len(value) > _MAX_VALUE:
+            raise ValueTooLarge("etcdserver: request is too large")
         self._revision += 1
         event = StoreEvent(key, value, self._revision)
         if value is None:
