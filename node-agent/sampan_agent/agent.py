@@ -30,6 +30,7 @@ from sampan_agent.qos import quota
 from sampan_agent.settings import Settings
 from sampan_agent.strays import remove_stray
 from sampan_agent.streams import serve_stream
+from sampan_agent.tokens import Tokens
 from sampan_agent.upkeep import rotate_logs
 from sampan_agent.worker import Node, PodWorker
 
@@ -55,7 +56,8 @@ class Agent:
         memory = settings.memory or node_status.machine_memory()
         facts = NodeFacts(settings.node_name, settings.node_ip, int(capacity["cpu"]) * 1000, memory)
         read = RememberedObjects(link.read_object)
-        self._node = Node(settings, cri, clock, cgroups or Cgroups(), self, read, facts)
+        tokens = Tokens(link.read_token, clock)
+        self._node = Node(settings, cri, clock, cgroups or Cgroups(), self, read, tokens, facts)
 
     async def run(self) -> None:
         """Until cancelled; nothing on the node changes when it is."""
@@ -100,6 +102,7 @@ class Agent:
     def _worker_gone(self, uid: str) -> None:
         self._workers.pop(uid, None)
         self._link.forget(uid)
+        self._node.tokens.forget(uid)
 
     def _spawn(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
         task = asyncio.create_task(work)

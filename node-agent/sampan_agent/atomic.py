@@ -19,8 +19,11 @@ _DATA = "..data"
 
 
 class File(NamedTuple):
+    """`owner` None: whoever writes it."""
+
     content: bytes
     mode: int
+    owner: int | None = None
 
 
 def write_file(path: Path, content: bytes, mode: int = 0o600, *, durable: bool = False) -> None:
@@ -57,6 +60,11 @@ def write_payload(directory: Path, payload: Mapping[str, File], group: int | Non
     return True
 
 
+def has_payload(directory: Path) -> bool:
+    """Whether the volume was written before."""
+    return (directory / _DATA).is_symlink()
+
+
 def _check(path: str) -> None:
     parts = path.split("/")
     if not path or path.startswith("/") or ".." in parts or parts[0].startswith(".."):
@@ -67,8 +75,9 @@ def _write(path: Path, file: File, group: int | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(file.content)
     mode = file.mode
+    if group is not None or file.owner is not None:
+        os.chown(path, -1 if file.owner is None else file.owner, -1 if group is None else group)
     if group is not None:
-        os.chown(path, -1, group)
         mode |= (mode & 0o400) >> 3
     os.chmod(path, mode)
 

@@ -19,6 +19,7 @@ from sampan_proto import node_pb2, node_pb2_grpc
 
 from sampan_agent.errors import ObjectUnavailable
 from sampan_agent.join import CHANNEL_OPTIONS, Identity
+from sampan_agent.tokens import Token, Wanted
 from sampan_agent.unary import reply_to
 
 _log = logging.getLogger(__name__)
@@ -92,6 +93,19 @@ class Link:
             raise ObjectUnavailable(text, missing=missing) from e
         obj: dict[str, Any] = json.loads(reply.object)
         return {**obj, "kind": kind}
+
+    async def read_token(self, wanted: Wanted) -> Token:
+        """Raises ObjectUnavailable."""
+        if self._stub is None or not self.connected:
+            raise ObjectUnavailable("token: the master is away")
+        request = node_pb2.TokenRequest(
+            pod_uid=wanted.pod_uid, audience=wanted.audience, expiration_seconds=wanted.seconds
+        )
+        try:
+            reply: node_pb2.TokenReply = await reply_to(self._stub.GetToken(request, timeout=10))
+        except grpc.aio.AioRpcError as e:
+            raise ObjectUnavailable(f"failed to fetch token: {e.details()}") from e
+        return Token(reply.token, reply.expires_at)
 
     def open_stream(self) -> Any:
         """A new `Stream` call; None when the master is away."""

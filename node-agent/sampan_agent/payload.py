@@ -1,4 +1,5 @@
-"""The content of volumes made of API data: configMap, secret, downwardAPI, and projected, which joins them."""
+"""The content of volumes made of API data: configMap, secret, downwardAPI, and projected, which joins them and the
+tokens of the pod's service account."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from sampan_agent.env import NodeFacts, field_value, resource_value
 from sampan_agent.errors import ObjectUnavailable, VolumeError
 from sampan_agent.objects import ObjectReader, decoded
 from sampan_agent.podspec import Pod
+from sampan_agent.tokens import TokenReader, Wanted
 
 DEFAULT_MODE = 0o644
 KINDS = ("configMap", "secret", "downwardAPI", "projected")
@@ -22,6 +24,7 @@ class Sources:
 
     pod: Pod
     read: ObjectReader
+    token: TokenReader
     node: NodeFacts
 
 
@@ -45,6 +48,8 @@ async def _single(volume: Mapping[str, Any], mode: int | None, sources: Sources)
         return await _object("Secret", name, source, mode, sources)
     if (source := volume.get("downwardAPI")) is not None:
         return _downward(source, mode, sources)
+    if (source := volume.get("serviceAccountToken")) is not None:
+        return await _token(source, mode, sources)
     raise VolumeError(f"volume source {', '.join(k for k in volume if k != 'name')} is not supported")
 
 
@@ -83,3 +88,22 @@ def _downward(source: Mapping[str, Any], mode: int, sources: Sources) -> dict[st
         item_mode = item.get("mode")
         payload[item["path"]] = File(text.encode(), mode if item_mode is None else item_mode)
     return payload
+
+
+async def _token(source: Mapping[str, Any], mode: int, sources: Sources) -> dict[str, File]:
+    """Only who runs in the pod shall read it, where it is known who that is."""
+    pod = sources.pod
+    wanted = Wanted(pod.uid, source.get("audience", ""), source["expirationSeconds"])
+    token = await sources.token(wanted)
+    user = _only_user(pod)
+    if user is not None or (pod.spec.get("securityContext") or {}).get("fsGroup") is not None:
+        mode = 0o600
+    return {source["path"]: File(token.value.encode(), mode, user)}
+
+
+def _only_user(pod: Pod) -> int | None:
+    """The one user that all containers are told to run as."""
+    whole = (pod.spec.get("securityContext") or {}).get("runAsUser")
+    containers = [*(pod.spec.get("initContainers") or []), *pod.spec["containers"]]
+    users = {(container.get("securityContext") or {}).get("runAsUser", whole) for container in containers}
+    return users.pop() if len(users) == 1 else None

@@ -53,7 +53,7 @@ class Starter:
         return await self._node.cri.run_sandbox(self._sandbox_config(pod, attempt))
 
     def _sources(self, pod: Pod) -> Sources:
-        return Sources(pod, self._node.read, self._node.facts)
+        return Sources(pod, self._node.read, self._node.tokens, self._node.facts)
 
     def _make_cgroup(self, pod: Pod) -> None:
         settings = self._node.settings

@@ -1,8 +1,8 @@
 """A pod's volumes on the node: made before its containers, refreshed while it runs, taken away with it.
 
-Everything of a pod lies below its own directory: `volumes/<name>` and `subpaths/<container>/<n>`. Secrets and
-`medium: Memory` are tmpfs. A sub-path is pinned by a bind mount of what was opened inside the volume, so a container
-cannot turn it into something else between the check and the mount.
+Everything of a pod lies below its own directory: `volumes/<name>` and `subpaths/<container>/<n>`. Secrets, tokens
+and `medium: Memory` are tmpfs. A sub-path is pinned by a bind mount of what was opened inside the volume, so that no
+container can turn it into something else between the check and the mount.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 from sampan_api import quantity
 
-from sampan_agent.atomic import write_payload
-from sampan_agent.errors import AgentError, VolumeError
+from sampan_agent import atomic
+from sampan_agent.errors import AgentError, ObjectUnavailable, VolumeError
 from sampan_agent.mountcalls import (
     MS_BIND,
     MS_NODEV,
@@ -66,9 +66,15 @@ async def _prepare_one(pod: Pod, volume: Mapping[str, Any], path: Path, sources:
     if not _payload_kind(volume):
         kinds = ", ".join(k for k in volume if k != "name") or "none"
         raise VolumeError(f"volume source {kinds} is not supported by this node")
-    payload = await volume_payload(volume, sources)
+    try:
+        payload = await volume_payload(volume, sources)
+    except ObjectUnavailable as e:
+        # The master is away: what the volume has from before is better than no container.
+        if e.missing or not atomic.has_payload(path):
+            raise
+        return str(path)
     _make_payload_root(path, secret=_is_secret(volume))
-    write_payload(path, payload, group)
+    atomic.write_payload(path, payload, group)
     return str(path)
 
 
@@ -80,7 +86,7 @@ def _make_payload_root(path: Path, *, secret: bool) -> None:
 
 def _is_secret(volume: Mapping[str, Any]) -> bool:
     parts = [volume, *((volume.get("projected") or {}).get("sources") or [])]
-    return any(part.get("secret") is not None for part in parts)
+    return any(part.get(kind) is not None for part in parts for kind in ("secret", "serviceAccountToken"))
 
 
 def _empty_dir(source: Mapping[str, Any], path: Path, group: int | None) -> None:

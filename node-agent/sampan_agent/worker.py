@@ -40,6 +40,7 @@ from sampan_agent.sync import (
     StopPod,
     sync,
 )
+from sampan_agent.tokens import Tokens
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
@@ -64,6 +65,7 @@ class Node:
     cgroups: Cgroups
     reporter: Reporter
     read: ObjectReader
+    tokens: Tokens
     facts: NodeFacts
     runtime_name: str = "sampan"
     cluster_dns: tuple[str, ...] = ()
@@ -226,7 +228,9 @@ class PodWorker:
             self._refresh_at = now + self._node.settings.volume_refresh_seconds
             directory = self._node.settings.pods_dir / pod.uid
             try:
-                await volumes.prepare(pod, directory, Sources(pod, self._node.read, self._node.facts))
+                await volumes.prepare(
+                    pod, directory, Sources(pod, self._node.read, self._node.tokens, self._node.facts)
+                )
             except AgentError as e:
                 _log.info("pod %s: volumes not refreshed: %s", pod.full_name, e)
         decision.wake(self._refresh_at)

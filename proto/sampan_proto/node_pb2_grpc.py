@@ -122,6 +122,11 @@ class NodeLinkStub:
                 request_serializer=sampan__proto_dot_node__pb2.ObjectRequest.SerializeToString,
                 response_deserializer=sampan__proto_dot_node__pb2.ObjectReply.FromString,
                 _registered_method=True)
+        self.GetToken = channel.unary_unary(
+                '/sampan.node.v1.NodeLink/GetToken',
+                request_serializer=sampan__proto_dot_node__pb2.TokenRequest.SerializeToString,
+                response_deserializer=sampan__proto_dot_node__pb2.TokenReply.FromString,
+                _registered_method=True)
 
 
 class NodeLinkServicer:
@@ -149,6 +154,14 @@ class NodeLinkServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetToken(self, request, context):
+        """A token of the service account of a pod bound to this node, as one of the pod's volumes asks for it;
+        PERMISSION_DENIED for any other.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NodeLinkServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -166,6 +179,11 @@ def add_NodeLinkServicer_to_server(servicer, server):
                     servicer.GetObject,
                     request_deserializer=sampan__proto_dot_node__pb2.ObjectRequest.FromString,
                     response_serializer=sampan__proto_dot_node__pb2.ObjectReply.SerializeToString,
+            ),
+            'GetToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetToken,
+                    request_deserializer=sampan__proto_dot_node__pb2.TokenRequest.FromString,
+                    response_serializer=sampan__proto_dot_node__pb2.TokenReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -249,6 +267,33 @@ class NodeLink:
             '/sampan.node.v1.NodeLink/GetObject',
             sampan__proto_dot_node__pb2.ObjectRequest.SerializeToString,
             sampan__proto_dot_node__pb2.ObjectReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sampan.node.v1.NodeLink/GetToken',
+            sampan__proto_dot_node__pb2.TokenRequest.SerializeToString,
+            sampan__proto_dot_node__pb2.TokenReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,6 +68,10 @@ class NodeLinkStub:
     """One byte stream that the master asked for with OpenStream (logs, exec, attach). The first frame's stream_id says which."""
     GetObject: _grpc.UnaryUnaryMultiCallable[_node_pb2.ObjectRequest, _node_pb2.ObjectReply]
     """ConfigMaps and Secrets that a pod bound to this node names; PERMISSION_DENIED for any other."""
+    GetToken: _grpc.UnaryUnaryMultiCallable[_node_pb2.TokenRequest, _node_pb2.TokenReply]
+    """A token of the service account of a pod bound to this node, as one of the pod's volumes asks for it;
+    PERMISSION_DENIED for any other.
+    """
 
 @_typing.type_check_only
 class NodeLinkAsyncStub(NodeLinkStub):
@@ -80,6 +84,10 @@ class NodeLinkAsyncStub(NodeLinkStub):
     """One byte stream that the master asked for with OpenStream (logs, exec, attach). The first frame's stream_id says which."""
     GetObject: _aio.UnaryUnaryMultiCallable[_node_pb2.ObjectRequest, _node_pb2.ObjectReply]  # type: ignore[assignment]
     """ConfigMaps and Secrets that a pod bound to this node names; PERMISSION_DENIED for any other."""
+    GetToken: _aio.UnaryUnaryMultiCallable[_node_pb2.TokenRequest, _node_pb2.TokenReply]  # type: ignore[assignment]
+    """A token of the service account of a pod bound to this node, as one of the pod's volumes asks for it;
+    PERMISSION_DENIED for any other.
+    """
 
 class NodeLinkServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -107,5 +115,15 @@ class NodeLinkServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_node_pb2.ObjectReply, _abc.Awaitable[_node_pb2.ObjectReply]]:
         """ConfigMaps and Secrets that a pod bound to this node names; PERMISSION_DENIED for any other."""
+
+    @_abc_1.abstractmethod
+    def GetToken(
+        self,
+        request: _node_pb2.TokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.TokenReply, _abc.Awaitable[_node_pb2.TokenReply]]:
+        """A token of the service account of a pod bound to this node, as one of the pod's volumes asks for it;
+        PERMISSION_DENIED for any other.
+        """
 
 def add_NodeLinkServicer_to_server(servicer: NodeLinkServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

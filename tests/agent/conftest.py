@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from sampan_agent.env import NodeFacts
 from sampan_agent.errors import ObjectUnavailable
 from sampan_agent.settings import Settings
 from sampan_agent.testing.fake_runtime import FakeRuntime
+from sampan_agent.tokens import Token, Tokens
 from sampan_agent.worker import Node, PodWorker
 from sampan_api.clock import RealClock
 
@@ -96,11 +98,16 @@ async def world(tmp_path: Path, runtime: FakeRuntime, settings: Settings) -> Asy
             raise ObjectUnavailable(f'{kind.lower()} "{name}" not found', missing=True)
         return objects[kind, name]
 
+    async def token(wanted):
+        return Token(f"token for {wanted.audience}", time.time() + wanted.seconds)
+
     (tmp_path / "cgroup").mkdir()
     settings.pods_dir.mkdir(parents=True)
     cri, recorder = Cri(runtime.endpoint), Recorder()
     facts = NodeFacts("n1", "127.0.0.1", 2000, 1 << 30)
-    node = Node(settings, cri, RealClock(), Cgroups(tmp_path / "cgroup"), recorder, read, facts)
+    node = Node(
+        settings, cri, RealClock(), Cgroups(tmp_path / "cgroup"), recorder, read, Tokens(token, RealClock()), facts
+    )
     world = World(node, runtime, recorder, objects)
     yield world
     for worker in world.workers:

@@ -11,6 +11,7 @@ from sampan_agent.env import NodeFacts
 from sampan_agent.errors import ObjectUnavailable, UnsafePath, VolumeError
 from sampan_agent.mountcalls import mounted_below
 from sampan_agent.payload import Sources
+from sampan_agent.tokens import Token
 from sampan_agent.volumes import pin_sub_path
 
 OBJECTS = {
@@ -25,9 +26,13 @@ async def read(kind, namespace, name):
     return OBJECTS[name]
 
 
+async def token(wanted):
+    return Token(f"{wanted.audience or 'api'} {wanted.seconds}", 0.0)
+
+
 async def prepare(directory, *given, **spec):
     made = pod("a", volumes=list(given), **spec)
-    sources = Sources(made, read, NodeFacts("n1", "10.77.0.11", 2000, 1 << 30))
+    sources = Sources(made, read, token, NodeFacts("n1", "10.77.0.11", 2000, 1 << 30))
     return await volumes.prepare(made, directory, sources)
 
 
@@ -84,6 +89,52 @@ async def test_downward_api_and_projection(tmp_path):
     await prepare(tmp_path, {"name": "v", "projected": {"sources": sources}})
     content = {n: (tmp_path / "volumes/v" / n).read_text() for n in ("a", "b", "name")}
     assert content == {"a": "1", "b": "2", "name": "p1"}
+
+
+async def test_a_volume_keeps_what_it_has_while_the_master_is_away(tmp_path):
+    async def away(kind, namespace, name):
+        raise ObjectUnavailable("the master is away")
+
+    volume = {"name": "v", "configMap": {"name": "cm"}}
+    await prepare(tmp_path, volume)
+    made = pod("a", volumes=[volume])
+    sources = Sources(made, away, token, NodeFacts("n1", "10.77.0.11", 2000, 1 << 30))
+    await volumes.prepare(made, tmp_path, sources)
+    assert (tmp_path / "volumes/v/a").read_text() == "1"
+    with pytest.raises(VolumeError, match="the master is away"):
+        await volumes.prepare(made, tmp_path / "elsewhere", sources)
+
+
+async def test_a_projected_token_lies_beside_the_rest(tmp_path):
+    asked = {"path": "t/token", "expirationSeconds": 3607}
+    vault = {"path": "vault", "audience": "vault", "expirationSeconds": 600}
+    sources = [{"serviceAccountToken": asked}, {"serviceAccountToken": vault}, {"configMap": {"name": "cm"}}]
+    await prepare(tmp_path, {"name": "v", "projected": {"sources": sources}})
+    try:
+        content = {n: (tmp_path / "volumes/v" / n).read_text() for n in ("t/token", "vault", "a")}
+        assert content == {"t/token": "api 3607", "vault": "vault 600", "a": "1"}
+    finally:
+        volumes.remove(tmp_path)
+
+
+@pytest.mark.root
+async def test_a_token_belongs_to_the_user_or_group_of_the_pod(tmp_path):
+    volume = {
+        "name": "v",
+        "projected": {"sources": [{"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}}]},
+    }
+    for name, context, expected in (
+        ("anybody", {}, (0, 0, 0o644)),
+        ("user", {"runAsUser": 4241}, (4241, 0, 0o600)),
+        ("group", {"fsGroup": 4242}, (0, 4242, 0o640)),
+    ):
+        directory = tmp_path / name
+        await prepare(directory, volume, securityContext=context)
+        try:
+            state = os.stat(directory / "volumes/v/token")
+            assert (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)) == expected
+        finally:
+            volumes.remove(directory)
 
 
 async def test_volume_kind_this_node_has_not_is_said_so(tmp_path):

@@ -73,6 +73,7 @@ def comparable(value: Any) -> Any:
         return value
     value = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID", value)
     value = re.sub(r"Bad_\w{5}", "Bad_RAND", value)
+    value = re.sub(r"kube-api-access-\w{5}", "kube-api-access-RAND", value)
     value = re.sub(r"record \(\d+\)", "record (N)", value)
     value = re.sub(r"(previously negative\))\n.*", r"\1", value, flags=re.S)
     return re.sub(r"current: \d+", "current: N", value)

@@ -81,7 +81,7 @@ async def test_fields_that_are_stored_only_are_named_in_warnings(http: Http) -> 
     volumes = [
         {"name": "v", "persistentVolumeClaim": {"claimName": "x"}},
         {"name": "e", "emptyDir": {"sizeLimit": "1Gi"}},
-        {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
+        {"name": "t", "projected": {"sources": [{"clusterTrustBundle": {"path": "t"}}]}},
     ]
     assert await _warned(http, {"containers": [container], "volumes": volumes, "subdomain": "s"}) == [
         "spec.subdomain",
@@ -90,7 +90,7 @@ async def test_fields_that_are_stored_only_are_named_in_warnings(http: Http) -> 
         r"spec: container \"c\": resources.limits.ephemeral-storage",
         r"spec: volume \"v\": persistentVolumeClaim",
         r"spec: volume \"e\": emptyDir.sizeLimit",
-        r"spec: volume \"t\": projected.serviceAccountToken",
+        r"spec: volume \"t\": projected.clusterTrustBundle",
     ]
 
 

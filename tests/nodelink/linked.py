@@ -15,7 +15,7 @@ from sampan_agent.join import identity
 from sampan_agent.link import Link
 from sampan_agent.settings import Settings
 from sampan_agent.testing.fake_runtime import FakeRuntime
-from sampan_api.client import NAMESPACES, UserInfo
+from sampan_api.client import CONFIGMAPS, NAMESPACES, SERVICEACCOUNTS, UserInfo
 from sampan_api.clock import RealClock
 from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.local import LocalClient
@@ -103,6 +103,10 @@ class Cluster:
         for name in ("default", "kube-node-lease"):
             namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
             await self.client.create(NAMESPACES, namespace)
+        account = {"metadata": {"name": "default", "namespace": "default"}}
+        await self.client.create(SERVICEACCOUNTS, account)
+        root = {"metadata": {"name": "kube-root-ca.crt", "namespace": "default"}, "data": {"ca.crt": "pem"}}
+        await self.client.create(CONFIGMAPS, root)
         await self.start_link()
 
     async def start_link(self) -> NodeLink:

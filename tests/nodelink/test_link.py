@@ -4,8 +4,11 @@ import asyncio
 
 import pytest
 from linked import RunningAgent, eventually
+from sampan_agent.errors import ObjectUnavailable
+from sampan_agent.tokens import Wanted
 from sampan_api.client import CONFIGMAPS, EVENTS, LEASES, NODES, PODS, DeleteOptions, Selection
 from sampan_api.errors import NotFound, ServiceUnavailable
+from sampan_master.apiserver import jwt
 from sampan_master.apiserver.streams import StreamRequest
 
 
@@ -197,6 +200,28 @@ async def test_node_reads_only_the_objects_its_pods_name(cluster):
     assert (await agent.link.read_object("ConfigMap", "default", "named"))["data"] == {"k": "v"}
     with pytest.raises(Exception, match="no pod on node"):
         await agent.link.read_object("ConfigMap", "default", "other")
+
+
+async def test_a_pod_finds_its_token_and_its_node_gets_no_other(cluster):
+    agent = await cluster.agent("n1")
+    await connected(agent)
+    made = await cluster.client.create(PODS, pod())
+    await eventually(lambda: ready(cluster))
+    pod_uid, volume = made["metadata"]["uid"], made["spec"]["volumes"][0]["name"]
+    directory = agent.settings.pods_dir / pod_uid / "volumes" / volume
+    claims = jwt.unverified_claims((directory / "token").read_text())
+    assert claims["sub"] == "system:serviceaccount:default:default"
+    assert claims["kubernetes.io"]["pod"] == {"name": "p1", "uid": pod_uid}
+    assert claims["kubernetes.io"]["node"]["name"] == "n1"
+    assert ((directory / "ca.crt").read_text(), (directory / "namespace").read_text()) == ("pem", "default")
+    elsewhere = await cluster.client.create(PODS, pod("p2", "n2"))
+    for wanted in (
+        Wanted(elsewhere["metadata"]["uid"], "", 3607),
+        Wanted(pod_uid, "vault", 3607),
+        Wanted(pod_uid, "", 86400),
+    ):
+        with pytest.raises(ObjectUnavailable, match="has a volume with such a token"):
+            await agent.link.read_token(wanted)
 
 
 async def test_logs_come_through_the_link(cluster):

@@ -2,8 +2,8 @@
 
 * NamespaceLifecycle: a namespace must exist and not be going.
 * ServiceAccount: a pod gets `default` unless it names one, and the one it names must exist. `default` itself may be
-  missing for a moment in a new namespace (its controller makes it): no token is mounted yet, so nothing depends on it.
-  A token volume is not injected because no issuer of tokens exists yet; the pod would only hang on it.
+  missing for a moment in a new namespace (its controller makes it): the pod's node waits for it. The pod gets a token
+  (`api_access.py`) and, when it names none itself, the account's image pull secrets.
 * Priority: the class's number and preemption policy are written into the pod.
 * DefaultTolerationSeconds: a pod stays on a lost node for five minutes unless it says otherwise.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from sampan_api.meta import Object
 
-from sampan_master.apiserver import problems
+from sampan_master.apiserver import api_access, problems
 from sampan_master.apiserver.options import WriteOptions
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.storage import Cache, Entry
@@ -75,11 +75,16 @@ class Admission:
         account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
         spec["serviceAccountName"] = spec["serviceAccount"] = account
         namespace = obj["metadata"]["namespace"]
-        if account == "default":
-            return
-        if await self._find(f"/registry/serviceaccounts/{namespace}/{account}") is None:
+        entry = await self._find(f"/registry/serviceaccounts/{namespace}/{account}")
+        if entry is None and account != "default":
             why = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
             raise problems.forbidden(rt, _name(obj), why)
+        found = entry.obj if entry is not None else None
+        if api_access.is_wanted(spec, found):
+            api_access.mount(spec)
+        secrets = (found or {}).get("imagePullSecrets")
+        if secrets and not spec.get("imagePullSecrets"):
+            spec["imagePullSecrets"] = secrets
 
     async def _priority(self, rt: ResourceType, obj: Object) -> None:
         spec = obj["spec"]

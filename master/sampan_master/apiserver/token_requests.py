@@ -11,6 +11,7 @@ from sampan_api.errors import BadRequest, NotFound
 from sampan_api.meta import Object
 
 from sampan_master.apiserver import problems, service_accounts
+from sampan_master.apiserver.api_access import PROJECTED_SECONDS
 from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.resources import nodes, pods, secrets, serviceaccounts
 from sampan_master.apiserver.service_account_tokens import TokenIssuer
@@ -18,9 +19,6 @@ from sampan_master.apiserver.validation.fields import Errors, FieldError, invali
 
 VERSION, KIND = "authentication.k8s.io/v1", "TokenRequest"
 _DEFAULT_SECONDS, _LEAST_SECONDS, _MOST_SECONDS = 3600, 600, 1 << 32
-PROJECTED_SECONDS = 3607
-"""What admission writes into pods. Such a token really lasts a year, as it does in Kubernetes: programs that read their
-token once and never again shall not break. It still dies with its pod, and the node renews it by the shorter time."""
 _YEAR = 365 * 24 * 3600
 
 

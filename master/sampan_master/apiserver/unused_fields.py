@@ -12,8 +12,6 @@ from typing import Any
 from sampan_master.apiserver.defaults.podspec import containers
 
 POD_FIELDS = (
-    # A token would have to be issued and mounted; who asks for one in so many words must know that it does not come.
-    "automountServiceAccountToken",
     "hostnameOverride",
     "resourceClaims",
     "schedulingGroup",
@@ -27,7 +25,7 @@ SECURITY_FIELDS = ("appArmorProfile", "seLinuxOptions", "windowsOptions")
 """Of the pod's and of each container's security context."""
 CONTAINER_FIELDS = ("resizePolicy", "restartPolicyRules", "volumeDevices")
 VOLUME_SOURCES = frozenset({"emptyDir", "hostPath", "configMap", "secret", "downwardAPI", "projected"})
-PROJECTED_SOURCES = frozenset({"configMap", "secret", "downwardAPI"})
+PROJECTED_SOURCES = frozenset({"configMap", "secret", "downwardAPI", "serviceAccountToken"})
 """The sources the agent can mount; any other is named."""
 
 

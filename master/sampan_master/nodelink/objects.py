@@ -1,4 +1,4 @@
-"""Which ConfigMaps and Secrets a node may read: those that a pod bound to it names, and nothing else."""
+"""What a node may ask for: the ConfigMaps, Secrets and tokens that a pod bound to it names, and nothing else."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ def references(pod: Object) -> Iterator[Reference]:
     for kind, name in _named(spec):
         if name:
             yield Reference(kind, namespace, name)
+
+
+def asks_for_token(pod: Object, audience: str, seconds: int) -> bool:
+    """Whether one of the pod's volumes holds such a token of its service account."""
+    for volume in (pod.get("spec") or {}).get("volumes") or []:
+        for source in (volume.get("projected") or {}).get("sources") or []:
+            token = source.get("serviceAccountToken")
+            if token and (token.get("audience", ""), token.get("expirationSeconds")) == (audience, seconds):
+                return True
+    return False
 
 
 def _named(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -15,11 +15,11 @@ from typing import Any
 
 import grpc
 import orjson
-from sampan_api.client import CONFIGMAPS, NODES, PODS, SECRETS, Client, EventType
+from sampan_api.client import CONFIGMAPS, NODES, PODS, SECRETS, SERVICEACCOUNTS, Client, EventType
 from sampan_api.clock import Clock
 from sampan_api.errors import ApiError, ServiceUnavailable
 from sampan_api.informer import Informer
-from sampan_api.meta import Object
+from sampan_api.meta import Object, uid
 from sampan_proto import node_pb2, node_pb2_grpc
 
 from sampan_master.apiserver.streams import ByteStream, StreamRequest
@@ -27,7 +27,7 @@ from sampan_master.nodelink.bootstrap import BootstrapService
 from sampan_master.nodelink.errors import NameTaken
 from sampan_master.nodelink.events import EventRecorder
 from sampan_master.nodelink.nodes import NodeRegistry, internal_address
-from sampan_master.nodelink.objects import Reference, references
+from sampan_master.nodelink.objects import Reference, asks_for_token, references
 from sampan_master.nodelink.pods import PodStatusWriter
 from sampan_master.nodelink.service import NodeLinkService
 from sampan_master.nodelink.session import Doors, Identity, Session
@@ -169,6 +169,23 @@ class NodeLink:
             raise PermissionError(f'no pod on node "{node}" uses {wanted.kind} {wanted.namespace}/{wanted.name}')
         resource = {"ConfigMap": CONFIGMAPS, "Secret": SECRETS}[wanted.kind]
         return await self._client.get(resource, wanted.name, wanted.namespace)
+
+    async def issue_token(self, node: str, pod_uid: str, audience: str, seconds: int) -> Object:
+        """A TokenRequest, answered, when a volume of that pod on that node asks for it; else raises PermissionError."""
+        pod = next((one for one in self._pods.by_index(_BY_NODE, node) if uid(one) == pod_uid), None)
+        if pod is None or not asks_for_token(pod, audience, seconds):
+            raise PermissionError(f'no pod {pod_uid} on node "{node}" has a volume with such a token')
+        metadata = pod["metadata"]
+        bound = {"kind": "Pod", "apiVersion": "v1", "name": metadata["name"], "uid": pod_uid}
+        request = {
+            "metadata": {"name": pod["spec"]["serviceAccountName"], "namespace": metadata["namespace"]},
+            "spec": {
+                "audiences": [audience] if audience else [],
+                "expirationSeconds": seconds,
+                "boundObjectRef": bound,
+            },
+        }
+        return await self._client.create(SERVICEACCOUNTS, request, subresource="token")
 
     def _pod_changed(self, type_: EventType, new: Object, old: Object | None) -> None:
         for name in {*_bound_to(new), *(_bound_to(old) if old else ())}:

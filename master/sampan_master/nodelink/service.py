@@ -10,6 +10,7 @@ from typing import Protocol
 import grpc
 import orjson
 from cryptography import x509
+from sampan_api.clock import parse_time
 from sampan_api.errors import ApiError, NotFound
 from sampan_api.meta import Object
 from sampan_proto import node_pb2, node_pb2_grpc
@@ -32,6 +33,7 @@ class Link(Protocol):
     def welcome(self, session: Session) -> None: ...
     def forget(self, session: Session) -> None: ...
     async def read_object(self, node: str, wanted: Reference) -> Object: ...
+    async def issue_token(self, node: str, pod_uid: str, audience: str, seconds: int) -> Object: ...
 
 
 class NodeLinkService(node_pb2_grpc.NodeLinkServicer):
@@ -96,6 +98,19 @@ class NodeLinkService(node_pb2_grpc.NodeLinkServicer):
         except ApiError as e:
             await context.abort(grpc.StatusCode.UNAVAILABLE, e.message)
         return node_pb2.ObjectReply(object=orjson.dumps(obj))
+
+    async def GetToken(self, request: node_pb2.TokenRequest, context: grpc.aio.ServicerContext) -> node_pb2.TokenReply:
+        node, _ = await _caller(context)
+        try:
+            issued = await self._link.issue_token(node, request.pod_uid, request.audience, request.expiration_seconds)
+        except PermissionError as e:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(e))
+        except NotFound as e:
+            await context.abort(grpc.StatusCode.NOT_FOUND, e.message)
+        except ApiError as e:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, e.message)
+        status = issued["status"]
+        return node_pb2.TokenReply(token=status["token"], expires_at=int(parse_time(status["expirationTimestamp"])))
 
 
 async def _listen(session: Session, messages: AsyncIterator[node_pb2.NodeMessage]) -> None:
