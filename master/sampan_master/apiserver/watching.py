@@ -30,7 +30,7 @@ from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.revisions import parse_revision, reach
 from sampan_master.apiserver.selecting import Selected, chosen
 from sampan_master.apiserver.validation.fields import FieldError, forbidden, invalid_object, unsupported
-from sampan_master.storage import Cache, Change, Compacted, Entry, Watcher
+from sampan_master.storage import Cache, Change, Compacted, Entry, PastWatcher, Watcher
 
 _BOOKMARK_SECONDS = 60.0
 _BEFORE_END_SECONDS = 2.0
@@ -81,7 +81,7 @@ class Watch:
     def __init__(
         self,
         rt: ResourceType,
-        watcher: Watcher,
+        watcher: Watcher | PastWatcher,
         initial: Sequence[Entry] | None,
         revision: int,
         options: WatchOptions,
@@ -155,17 +155,24 @@ async def open_watch(cache: Cache, clock: Clock, rt: ResourceType, selected: Sel
     with problems.translated(rt, ""):
         if not options.resource_version:
             await cache.fresh()
-    initial: Sequence[Entry] | None = None
-    revision = asked or cache.revision
-    if options.initial or (options.initial is None and asked == 0):
-        await reach(cache, asked)
-        initial, revision = cache.list(prefix)
-        initial = await chosen(selected, initial)
-    try:
-        watcher = cache.watch(prefix, revision, selected.matches, index=selected.node)
-    except Compacted as error:
-        raise Expired(f"too old resource version: {asked} ({error.compact_revision})") from error
+        initial: Sequence[Entry] | None = None
+        revision = asked or cache.revision
+        if options.initial or (options.initial is None and asked == 0):
+            await reach(cache, asked)
+            initial, revision = cache.list(prefix)
+            initial = await chosen(selected, initial)
+        watcher = await _watcher(cache, prefix, selected, revision)
     return Watch(rt, watcher, initial, revision, options, clock)
+
+
+async def _watcher(cache: Cache, prefix: str, selected: Selected, after: int) -> Watcher | PastWatcher:
+    try:
+        return cache.watch(prefix, after, selected.matches, index=selected.node)
+    except Compacted as forgotten:
+        try:
+            return await cache.watch_past(prefix, after, selected.matches, index=selected.node)
+        except Compacted as error:
+            raise Expired(f"too old resource version: {after} ({forgotten.compact_revision})") from error
 
 
 def event_line(type_: EventType | str, obj: Object) -> bytes:

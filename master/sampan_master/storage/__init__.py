@@ -4,6 +4,7 @@
     keys.py      where objects lie: object_key, resource_prefix
     cache.py     Cache: get, list, list_at, watch, fresh     table.py    one resource inside it
     watcher.py   Watcher: one reader's queue of changes
+    past.py      PastWatcher: one that begins before the cache's history
     entry.py     Entry: one object at one revision, decoded and encoded once
     change.py    Change: one watch event, shared by all watchers
     store.py     Store: the protocol of etcd that is used, and its errors
@@ -16,6 +17,7 @@ from sampan_master.storage.cache import Cache, Listing
 from sampan_master.storage.change import Change
 from sampan_master.storage.entry import Entry
 from sampan_master.storage.keys import object_key, resource_prefix
+from sampan_master.storage.past import PastWatcher
 from sampan_master.storage.storage import Storage
 from sampan_master.storage.store import (
     Compacted,
@@ -40,6 +42,7 @@ __all__ = [
     "KeyExists",
     "KeyMissing",
     "Listing",
+    "PastWatcher",
     "Storage",
     "Store",
     "StoreError",

@@ -5,8 +5,8 @@
 * **fresh** asks the store for its revision and waits until the cache has seen it. Readers that come at the same
   moment share one question; one that was asked before they came is never used. The revision may have been moved by a
   key outside `/registry/`, of which no event comes: when the cache seems to lag, a key of the registry is written.
-* **History**: the changes of the last minutes are kept per resource, so that a watch may begin in the past; below
-  that it is `Compacted`, and the client lists again.
+* **History**: the changes of the last minutes are kept per resource, up to a number, so that a watch may begin in the
+  past; what is older is read from the store (`past`). Below that it is `Compacted`, and the client lists again.
 * **Gaps**: when the store cannot continue the watch (it was compacted past it), everything is listed anew and the
   differences are told as changes. What happened in between is not known, so the history begins there; several
   deletions then share a revision and could not be resumed between them, so watchers of such a resource are ended.
@@ -21,6 +21,7 @@ import heapq
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from sampan_api.clock import Clock
 from sampan_master.storage.change import Change, Matches
 from sampan_master.storage.entry import Entry, read_entry
 from sampan_master.storage.keys import REGISTRY, table_of
+from sampan_master.storage.past import PastWatcher
 from sampan_master.storage.store import (
     Compacted,
     FutureRevision,
@@ -175,6 +177,15 @@ class Cache:
         watcher = Watcher(prefix, after, matches, index, lambda: self._revision, table.leave)
         table.join(watcher, after)
         return watcher
+
+    async def watch_past(
+        self, prefix: str, after: int, matches: Matches | None = None, *, index: str | None = None
+    ) -> PastWatcher:
+        """As `watch`, from before the cache's history: what it has forgotten is read from the store. Raises Compacted
+        when the store has forgotten it too, StoreUnavailable."""
+        await self._store.require_history(after)
+        join = partial(self.watch, prefix, matches=matches, index=index)
+        return PastWatcher(self._store, prefix, after, matches, join)
 
     def expect(self, entry: Entry) -> Entry:
         """A write of ours whose event will come, or came already: returns the one entry to share for it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -21,8 +21,8 @@ from sampan_api.clock import Clock, RealClock
 
 from sampan_master.storage.etcd_commit import PATIENCE, GroupCommit, key_value
 from sampan_master.storage.etcd_link import BACKOFF_FIRST, BACKOFF_LAST, EtcdLink, LeaseGone, passing, translated
-from sampan_master.storage.etcd_revisions import Places, main_of, unmark, watch_start, whole
-from sampan_master.storage.keys import prefix_end
+from sampan_master.storage.etcd_revisions import Places, is_whole, main_of, unmark, watch_start, whole
+from sampan_master.storage.keys import prefix_end, tree_of
 from sampan_master.storage.store import (
     Compacted,
     KeyExists,
@@ -39,6 +39,8 @@ from sampan_master.storage.store import (
 log = logging.getLogger(__name__)
 
 READ_PATIENCE = 5.0
+FIRST_REVISION = 1
+"""etcd's, at which there is nothing yet. To etcd itself 0 means "now"."""
 BUCKETS_PER_TTL = 20
 BUCKET_KEYS = 900
 """All keys of a lease go in one etcd revision, which has places for fewer than 1000."""
@@ -49,17 +51,31 @@ class EtcdStore:
         self._link = EtcdLink(endpoints)
         self._writes = GroupCommit(self._link, patience)
         self._leases = _LeaseBuckets(self._link, clock or RealClock())
+        self._writes_seen: tuple[int, str, list[StoreEvent]] = (0, "", [])
 
     async def get(self, key: str) -> KeyValue | None:
         answer = await self._link.call(self._link.kv.Range, rpc.RangeRequest(key=key.encode()), READ_PATIENCE)
         return key_value(answer.kvs[0]) if answer.kvs else None
 
     async def range(self, prefix: str, *, start: str = "", limit: int = 0, revision: int = 0) -> Page:
+        if not revision:
+            return await self._page(prefix, start, limit, 0)
+        main = main_of(revision)
+        if is_whole(revision) or main <= FIRST_REVISION:
+            return await self._page(prefix, start, limit, max(main, FIRST_REVISION))
+        # Between two writes of one etcd revision: what stood there before it, and its first writes.
+        before = await self._page(prefix, start, limit, main - 1)
+        writes = [event for event in await self._writes_of(main, tree_of(prefix)) if event.revision <= revision]
+        page = with_writes(before, writes, prefix, start)
+        while not page.items and page.more:
+            start = f"{before.items[-1].key}\0"
+            before = await self._page(prefix, start, limit, main - 1)
+            page = with_writes(before, writes, prefix, start)
+        return page._replace(revision=revision)
+
+    async def _page(self, prefix: str, start: str, limit: int, main: int) -> Page:
         request = rpc.RangeRequest(
-            key=max(prefix, start).encode(),
-            range_end=prefix_end(prefix).encode(),
-            limit=limit,
-            revision=main_of(revision),
+            key=max(prefix, start).encode(), range_end=prefix_end(prefix).encode(), limit=limit, revision=main
         )
         while True:
             try:
@@ -70,14 +86,20 @@ class EtcdStore:
                 if request.limit == 1:
                     raise
                 request.limit = max((request.limit or 1024) // 4, 1)
-        at = (revision and main_of(revision)) or answer.header.revision
-        return Page([key_value(found) for found in answer.kvs], whole(at), answer.more, answer.count)
+        return Page(
+            [key_value(found) for found in answer.kvs], whole(main or answer.header.revision), answer.more, answer.count
+        )
 
     async def revision(self) -> int:
         # A linearizable read; the key does not matter.
         request = rpc.RangeRequest(key=b"/registry/", count_only=True)
         answer = await self._link.call(self._link.kv.Range, request, READ_PATIENCE)
         return whole(answer.header.revision)
+
+    async def require_history(self, after: int) -> None:
+        main = main_of(after) - (not is_whole(after))
+        request = rpc.RangeRequest(key=b"/registry/", count_only=True, revision=max(main, FIRST_REVISION))
+        await self._link.call(self._link.kv.Range, request, READ_PATIENCE)
 
     async def past(self, changes: int) -> int:
         # etcd does not say what it has compacted; the oldest revision that can be read is found by halving.
@@ -107,11 +129,14 @@ class EtcdStore:
     async def delete(self, key: str, *, expected: int) -> int:
         return await self._writes.write(key, None, expected=main_of(expected))
 
-    async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[WatchBatch]:
+    async def watch(self, prefix: str, *, after: int, previous: bool = False) -> AsyncGenerator[WatchBatch]:
         backoff = BACKOFF_FIRST
+        if not is_whole(after):
+            # etcd would begin at the revision compacted last and leave out its deletions; this refuses instead.
+            await self.require_history(after)
         while True:
             try:
-                async with aclosing(self._watch_once(prefix, after)) as batches:
+                async with aclosing(self._watch_once(prefix, after, previous)) as batches:
                     async for batch in batches:
                         backoff = BACKOFF_FIRST
                         after = batch.revision
@@ -141,39 +166,88 @@ class EtcdStore:
             self._leases.forget(ttl)
             return await write(lease=await self._leases.lease(ttl))
 
-    async def _watch_once(self, prefix: str, after: int) -> AsyncGenerator[WatchBatch]:
+    async def _watch_once(self, prefix: str, after: int, previous: bool) -> AsyncGenerator[WatchBatch]:
+        tree = tree_of(prefix)
         create = rpc.WatchCreateRequest(
-            key=prefix.encode(),
-            range_end=prefix_end(prefix).encode(),
-            start_revision=watch_start(after),
+            key=tree.encode(),
+            range_end=prefix_end(tree).encode(),
+            start_revision=max(watch_start(after), FIRST_REVISION),
+            prev_kv=previous,
             # A catch-up may be larger than a message may be; etcd then cuts it into several.
             fragment=True,
         )
-        call = self._link.watches.Watch(wait_for_ready=True)
         places = Places()
+        async with aclosing(self._answers(create)) as answers:
+            async for answer in answers:
+                events = [event for event in _told(answer.events, places, previous) if event.revision > after]
+                if events:
+                    last = events[-1].revision
+                    after = last if answer.fragment else whole(main_of(last))
+                    below = [event for event in events if event.key.startswith(prefix)]
+                    if below:
+                        yield WatchBatch(below, after)
+
+    async def _answers(self, create: Any) -> AsyncGenerator[Any]:
+        call = self._link.watches.Watch(wait_for_ready=True)
         try:
             await call.write(rpc.WatchRequest(create_request=create))
             async for answer in call:
                 if answer.canceled:
                     _raise_cancelled(answer)
-                events = [event for event in _events(answer, places) if event.revision > after]
-                if events:
-                    last = events[-1].revision
-                    after = last if answer.fragment else whole(main_of(last))
-                    yield WatchBatch(events, after)
+                yield answer
         finally:
             call.cancel()
 
+    async def _writes_of(self, main: int, tree: str) -> list[StoreEvent]:
+        """What etcd's revision `main` changed in the tree. Every revision has changed something: the watch of all keys
+        never waits. The pages of a list ask the same again."""
+        if self._writes_seen[:2] == (main, tree):
+            return self._writes_seen[2]
+        create = rpc.WatchCreateRequest(key=b"\0", range_end=b"\0", start_revision=main, fragment=True)
+        places = Places()
+        events: list[StoreEvent] = []
+        async with aclosing(self._answers(create)) as answers:
+            async for answer in answers:
+                found = [event for event in answer.events if event.kv.key.startswith(tree.encode())]
+                events += [event for event in _told(found, places, False) if main_of(event.revision) == main]
+                if answer.events and (not answer.fragment or answer.events[-1].kv.mod_revision > main):
+                    break
+        self._writes_seen = (main, tree, events)
+        return events
 
-def _events(answer: Any, places: Places) -> list[StoreEvent]:
+
+def with_writes(page: Page, writes: list[StoreEvent], prefix: str, start: str) -> Page:
+    """The page after these writes; those behind its last key belong to the next one."""
+    there = {item.key: item for item in page.items}
+    last = page.items[-1].key if page.more and page.items else None
+    total = page.total
+    for event in writes:
+        if not event.key.startswith(prefix) or event.key < start:
+            continue
+        if last is not None and event.key > last:
+            continue
+        total += (event.value is not None) - (event.key in there)
+        if event.value is None:
+            there.pop(event.key, None)
+        else:
+            there[event.key] = KeyValue(event.key, event.value, event.revision)
+    return page._replace(items=[there[key] for key in sorted(there)], total=total)
+
+
+def _told(found: Iterable[Any], places: Places, previous: bool) -> list[StoreEvent]:
+    """Raises Compacted when what stood there before is wanted and no longer known."""
     events = []
-    for event in answer.events:
+    for event in found:
         key, main = event.kv.key.decode(), event.kv.mod_revision
+        before = key_value(event.prev_kv) if previous and event.prev_kv.mod_revision else None
         if event.type == rpc.Event.DELETE:
-            events.append(StoreEvent(key, None, places.delete(main)))
+            revision, value = places.delete(main), None
         else:
             value, place = unmark(event.kv.value)
-            events.append(StoreEvent(key, value, places.put(main, place)))
+            revision = places.put(main, place)
+        if previous and before is None and event.kv.create_revision != main:
+            raise Compacted(whole(main))
+        events.append(StoreEvent(key, value, revision, before))
     return events
 
 

@@ -9,8 +9,9 @@ second. So revisions of the `Store` number the writes within etcd's revision as 
 and the last place, 999, stands for the whole: a snapshot or a watch is complete up to "…999". etcd keeps no place with
 a key, so the writer puts it behind the value as blanks and tabs (binary, nothing for place 0), which JSON readers skip
 over. A deletion has no value; its place is one after that of the event before it, the same for every observer,
-because etcd tells the events of one revision in order and together. Places only grow within a revision, so watches
-see strictly increasing revisions, and every master derives the same numbers.
+because etcd tells the events of one revision in order and together, and every observer looks at the whole tree that a
+transaction writes to. Places only grow within a revision, so watches see strictly increasing revisions, and every
+master derives the same numbers.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ def whole(main: int) -> int:
 
 def main_of(revision: int) -> int:
     return revision // STEP
+
+
+def is_whole(revision: int) -> bool:
+    """Whether it stands for the end of etcd's revision and not for one write within it."""
+    return revision % STEP == WHOLE
 
 
 def watch_start(after: int) -> int:

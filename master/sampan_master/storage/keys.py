@@ -20,6 +20,12 @@ def table_of(key: str) -> str:
     return key[len(REGISTRY) : end] if end > 0 else ""
 
 
+def tree_of(key: str) -> str:
+    """The first segment of a key or prefix, with both its slashes; "/" is in no tree but all of them."""
+    end = key.find("/", 1)
+    return key[: end + 1] if end > 0 else "/"
+
+
 def scopes_of(key: str) -> list[str]:
     """What a watcher of this key may have asked for: each folder above it, and the key itself."""
     scopes = []

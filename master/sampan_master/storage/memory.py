@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from sampan_api.clock import Clock, RealClock
 
@@ -63,6 +63,10 @@ class MemoryStore:
     async def revision(self) -> int:
         return self._revision
 
+    async def require_history(self, after: int) -> None:
+        if after < self._compacted:
+            raise Compacted(self._compacted)
+
     async def past(self, changes: int) -> int:
         return max(self._revision - changes, self._compacted, 1)
 
@@ -83,15 +87,16 @@ class MemoryStore:
         self._expect(key, expected)
         return self._write(key, None, 0)
 
-    async def watch(self, prefix: str, *, after: int) -> AsyncIterator[WatchBatch]:
+    async def watch(self, prefix: str, *, after: int, previous: bool = False) -> AsyncGenerator[WatchBatch]:
         while True:
-            if after < self._compacted:
-                raise Compacted(self._compacted)
+            await self.require_history(after)
             reached = self._revision
             if reached > after:
                 begin = bisect_right(self._log, after, key=_revision_of)
                 events = [event for event in self._log[begin:] if event.key.startswith(prefix)]
                 after = reached
+                if previous:
+                    events = [event._replace(previous=self._at(event.key, event.revision - 1)) for event in events]
                 if events:
                     yield WatchBatch(events, reached)
             if self._revision <= after:

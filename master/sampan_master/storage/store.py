@@ -8,7 +8,7 @@ tests, the in-process cluster and simulation. One contract suite runs on both.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import NamedTuple, Protocol
 
 
@@ -29,11 +29,13 @@ class Page(NamedTuple):
 
 
 class StoreEvent(NamedTuple):
-    """One change. `value` is None when the key was deleted. What stood there before is known to whoever follows."""
+    """One change. `value` is None when the key was deleted. `previous` is what stood there before, for those who asked;
+    whoever follows from a snapshot on knows it anyway."""
 
     key: str
     value: bytes | None
     revision: int
+    previous: KeyValue | None = None
 
 
 class Unwritten(NamedTuple):
@@ -109,12 +111,16 @@ class Store(Protocol):
         ...
 
     async def range(self, prefix: str, *, start: str = "", limit: int = 0, revision: int = 0) -> Page:
-        """Keys below `prefix` in order, from `start` (inclusive) on, at `revision` (0: now). Raises Compacted,
+        """Keys below `prefix` in order, from `start` (inclusive) on, at exactly `revision` (0: now). Raises Compacted,
         FutureRevision."""
         ...
 
     async def revision(self) -> int:
         """The store's revision now (linearizable)."""
+        ...
+
+    async def require_history(self, after: int) -> None:
+        """Raises Compacted when not all changes after that revision are known any more."""
         ...
 
     async def past(self, changes: int) -> int:
@@ -138,13 +144,14 @@ class Store(Protocol):
         RevisionMismatch."""
         ...
 
-    def watch(self, prefix: str, *, after: int) -> AsyncIterator[WatchBatch]:
+    def watch(self, prefix: str, *, after: int, previous: bool = False) -> AsyncGenerator[WatchBatch]:
         """Events below `prefix` with revision > `after`, forever. Reconnects by itself and loses nothing; raises
         Compacted when it cannot."""
         ...
 
     async def compact(self, revision: int) -> None:
-        """Forgets history before `revision`."""
+        """Forgets history before `revision`, which itself can still be read and watched from. Raises Compacted when
+        that has happened already, FutureRevision."""
         ...
 
     async def close(self) -> None: ...
