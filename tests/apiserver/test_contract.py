@@ -21,6 +21,8 @@ COLLECTIONS = {
     "EndpointSlice": "/apis/discovery.k8s.io/v1/namespaces/ct/endpointslices",
     "ServiceAccount": f"{CT}/serviceaccounts",
     "Event": f"{CT}/events",
+    "DaemonSet": "/apis/apps/v1/namespaces/ct/daemonsets",
+    "StatefulSet": "/apis/apps/v1/namespaces/ct/statefulsets",
     "CronJob": "/apis/batch/v1/namespaces/ct/cronjobs",
     "Job": "/apis/batch/v1/namespaces/ct/jobs",
     "Deployment": "/apis/apps/v1/namespaces/ct/deployments",

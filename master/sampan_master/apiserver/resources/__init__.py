@@ -9,7 +9,9 @@ from sampan_api.client import Resource
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.resources import (
     configmaps,
+    controllerrevisions,
     cronjobs,
+    daemonsets,
     deployments,
     endpoints,
     endpointslices,
@@ -25,6 +27,7 @@ from sampan_master.apiserver.resources import (
     secrets,
     serviceaccounts,
     services,
+    statefulsets,
 )
 
 
@@ -67,8 +70,11 @@ BUILT_IN = ResourceTable(
         secrets.RESOURCE,
         serviceaccounts.RESOURCE,
         services.RESOURCE,
+        controllerrevisions.RESOURCE,
+        daemonsets.RESOURCE,
         deployments.RESOURCE,
         replicasets.RESOURCE,
+        statefulsets.RESOURCE,
         cronjobs.RESOURCE,
         jobs.RESOURCE,
         poddisruptionbudgets.RESOURCE,

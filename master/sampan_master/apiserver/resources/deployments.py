@@ -29,9 +29,10 @@ from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid
 from sampan_master.apiserver.validation.metadata import immutable
 from sampan_master.apiserver.validation.numbers import count_or_percent, non_negative, not_above_all, share
 from sampan_master.apiserver.validation.replica_status import validate_collisions, validate_counts, validate_parts
-from sampan_master.apiserver.validation.strategies import as_go_has_it
+from sampan_master.apiserver.validation.strategies import strategy_as_go_has_it
 from sampan_master.apiserver.validation.templates import validate_selected_template
 
+_ABSENT = {"maxUnavailable": 0, "maxSurge": 0}
 _PARTS = ("updatedReplicas", "readyReplicas", "availableReplicas")
 _COUNTS = ("observedGeneration", "replicas", *_PARTS, "unavailableReplicas", "terminatingReplicas", "collisionCount")
 
@@ -89,7 +90,7 @@ def _strategy(strategy: dict[str, Any]) -> Errors:
             yield invalid(f"{path}.maxUnavailable", missing, "may not be 0 when `maxSurge` is 0")
         yield from not_above_all(missing, f"{path}.maxUnavailable")
     else:
-        yield unsupported("spec.strategy", as_go_has_it(strategy), ("Recreate", "RollingUpdate"))
+        yield unsupported("spec.strategy", strategy_as_go_has_it(strategy, _ABSENT), ("Recreate", "RollingUpdate"))
 
 
 def _validate_update(new: Object, old: Object) -> Errors:

@@ -33,25 +33,20 @@ def validate_selected_template(spec: Mapping[str, Any], said: str, kind: str = "
         yield required("spec.selector")
     else:
         yield from validate_label_selector(selector, "spec.selector")
-        if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-            yield invalid("spec.selector", selector, said)
+        yield from not_empty(selector, said)
     try:
         parsed = from_label_selector(selector)
     except SelectorError:
         yield invalid("spec.selector", selector, "invalid label selector")
     else:
-        yield from _running_template(spec.get("template") or {}, parsed, kind)
+        yield from selected(spec["template"], parsed)
+        yield from validate_template(spec["template"], "spec.template")
+        yield from keeps_running(spec["template"]["spec"], kind)
 
 
-def _running_template(template: Mapping[str, Any], selector: LabelSelector, kind: str) -> Errors:
-    yield from selected(template, selector)
-    yield from validate_template(template, "spec.template")
-    spec = template.get("spec") or {}
-    if spec.get("restartPolicy") != "Always":
-        yield unsupported("spec.template.spec.restartPolicy", spec.get("restartPolicy", ""), ("Always",))
-    if spec.get("activeDeadlineSeconds") is not None:
-        said = f"activeDeadlineSeconds in {kind} is not Supported"
-        yield forbidden("spec.template.spec.activeDeadlineSeconds", said)
+def not_empty(selector: Mapping[str, Any], said: str) -> Errors:
+    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        yield invalid("spec.selector", selector, said)
 
 
 def selected(template: Mapping[str, Any], selector: LabelSelector) -> Errors:
@@ -59,3 +54,12 @@ def selected(template: Mapping[str, Any], selector: LabelSelector) -> Errors:
     labels = (template.get("metadata") or {}).get("labels")
     if not selector.matches(labels):
         yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+
+
+def keeps_running(spec: Mapping[str, Any], kind: str) -> Errors:
+    """The spec of pods that are not meant to end."""
+    if spec.get("restartPolicy") != "Always":
+        yield unsupported("spec.template.spec.restartPolicy", spec.get("restartPolicy", ""), ("Always",))
+    if spec.get("activeDeadlineSeconds") is not None:
+        said = f"activeDeadlineSeconds in {kind} is not Supported"
+        yield forbidden("spec.template.spec.activeDeadlineSeconds", said)
