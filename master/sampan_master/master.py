@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import yaml
-from sampan_api.client import UserInfo
+from sampan_api.client import Client, UserInfo
 from sampan_api.clock import Clock
 from sampan_api.meta import Object
 
@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 BACKOFF_FIRST, BACKOFF_LAST = 1.0, 30.0
 HEALTHY_SECONDS = 60.0
+KUBELET = "kubelet"
+"""What managedFields call the node link: tools that look for the writer of a pod's status look for this name."""
 IN_CLUSTER_NAMES = (
     "kubernetes",
     "kubernetes.default",
@@ -72,7 +74,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Master]:
         await api.start()
         stack.push_async_callback(api.stop)
         node_link = NodeLink(
-            api.client(UserInfo("system:sampan:node-link", [ADMIN_GROUP])),
+            api.client(UserInfo("system:sampan:node-link", [ADMIN_GROUP]), KUBELET),
             clock,
             authority,
             _link_settings(settings, authority),
@@ -128,8 +130,8 @@ def write_access_files(
 def _background(
     settings: Settings, authority: Authority, store: Store, cache: Cache, api: ApiServer, clock: Clock
 ) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-    scheduling = api.client(UserInfo("system:kube-scheduler", [ADMIN_GROUP, "system:authenticated"]))
-    controlling = api.client(UserInfo("system:kube-controller-manager", [ADMIN_GROUP, "system:authenticated"]))
+    scheduling = _part(api, "kube-scheduler")
+    controlling = _part(api, "kube-controller-manager")
     scheduler_config = _scheduler_config(settings)
     controllers_config = controllers.ControllersConfig(
         node_monitor_period_seconds=settings.node_monitor_period_seconds,
@@ -142,6 +144,11 @@ def _background(
         "compaction": lambda: compact_periodically(store, clock),
         "audit": lambda: audit_periodically(cache, store, clock),
     }
+
+
+def _part(api: ApiServer, name: str) -> Client:
+    """The in-process client of one of the parts, called in managedFields as its counterpart in Kubernetes is."""
+    return api.client(UserInfo(f"system:{name}", [ADMIN_GROUP, "system:authenticated"]), name)
 
 
 def _api_config(settings: Settings, authority: Authority) -> ApiServerConfig:

@@ -129,7 +129,10 @@ class ObjectMeta(Model):
         map_keys=("uid",),
     )
     finalizers: list[str] | None = field(14, "Who must clean up before it may go.", patch="merge", list_type="set")
-    managedFields: list[ManagedFieldsEntry] | None = field(17, "Who set which fields.", list_type="atomic")
+    # A pointer, because an empty list is not an absent one: it takes all owners away.
+    managedFields: list[ManagedFieldsEntry] | None = field(
+        17, "Who set which fields.", pointer=True, list_type="atomic"
+    )
 
 
 class PartialObjectMetadata(TypedModel):

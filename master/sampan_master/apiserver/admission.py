@@ -39,7 +39,6 @@ class Admission:
                 name = obj["spec"]["runtimeClassName"]
                 raise problems.forbidden(rt, _name(obj), f'pod rejected: RuntimeClass "{name}" not found')
             self._tolerations(obj)
-            obj["spec"].setdefault("enableServiceLinks", True)
         elif rt.kind == "Node":
             _not_ready_taint(obj)
 

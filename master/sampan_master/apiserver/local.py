@@ -40,10 +40,13 @@ _FOREVER = 10 * 365 * 86400.0
 
 
 class LocalClient:
-    def __init__(self, registry: Registry, table: ResourceTable, user: UserInfo, issuer: TokenIssuer) -> None:
+    def __init__(
+        self, registry: Registry, table: ResourceTable, user: UserInfo, issuer: TokenIssuer, manager: str = ""
+    ) -> None:
         self._issuer = issuer
         self._registry = registry
         self._table = table
+        self._manager = manager or user.name
         self.user = user
 
     def _type(self, resource: Resource) -> ResourceType:
@@ -53,7 +56,7 @@ class LocalClient:
         return found
 
     def _options(self) -> WriteOptions:
-        return WriteOptions(validation=FieldValidation.STRICT, manager=self.user.name)
+        return WriteOptions(validation=FieldValidation.STRICT, manager=self._manager)
 
     def _select(self, rt: ResourceType, selection: Selection) -> Selected:
         return select(rt, selection.namespace, selection.label_selector, selection.field_selector)

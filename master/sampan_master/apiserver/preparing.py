@@ -32,8 +32,9 @@ _ORDER = (
     "annotations",
     "ownerReferences",
     "finalizers",
+    "managedFields",
 )
-"""`selfLink` is long gone; `managedFields` will join with server-side apply."""
+"""`selfLink` is long gone."""
 
 WRONG_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 
@@ -94,8 +95,7 @@ def for_update(rt: ResourceType, new: Object, old: Object) -> None:
     for field in ("uid", "deletionTimestamp", "deletionGracePeriodSeconds"):
         if not metadata[field]:
             metadata[field] = old_meta.get(field)
-    if rt.generation:
-        metadata["generation"] = old_meta.get("generation")
+    metadata["generation"] = old_meta.get("generation")
     new["metadata"] = _present(metadata)
     if rt.generation and _counted_content(rt, new) != _counted_content(rt, old):
         new["metadata"]["generation"] = (old_meta.get("generation") or 0) + 1

@@ -32,6 +32,7 @@ from sampan_master.apiserver import deletion, preparing, problems
 from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.decoding import convert, report_unknown
 from sampan_master.apiserver.options import WriteOptions
+from sampan_master.apiserver.ownership import keep_times, own_created, owners_after, with_owners
 from sampan_master.apiserver.resource import SERVICE_NETWORK, Allocation, ResourceType, ServiceNetwork
 from sampan_master.apiserver.scopes import MAIN, Scope
 from sampan_master.apiserver.validation import metadata as object_meta
@@ -116,6 +117,7 @@ class Registry:
             preparing.refuse_version_on_create(obj)
         preparing.place(rt, namespace, obj)
         rt.default(obj)
+        own_created(rt, obj, options, self.clock.now())
         await self._admission.on_create(rt, obj, options)
         generated = not obj["metadata"].get("name") and bool(obj["metadata"].get("generateName"))
         preparing.for_create(rt, obj, self.clock.now())
@@ -195,7 +197,7 @@ class Registry:
         def replace(entry: Entry) -> Object:
             old = entry.obj
             self._check_current(rt, obj, old)
-            # The change may be tried twice, and preparing writes into the object.
+            # The change may be tried twice, and what follows writes into the object.
             return copy.deepcopy(obj) if rt.allocate else {**obj, "metadata": dict(obj["metadata"])}
 
         try:
@@ -298,8 +300,10 @@ class Registry:
     def _prepared(self, rt: ResourceType, new: Object, old: Object, options: WriteOptions, scope: Scope) -> Object:
         if scope.defaults:
             rt.default(new)
+        owners = owners_after(rt, new, old, options, self.clock.now(), scope)
+        if scope.defaults:
             self._admission.on_update(rt, new, old)
-        new = scope.restrict(rt, new, old)
+        new = with_owners(scope.restrict(rt, new, old), owners)
         preparing.for_update(rt, new, old)
         specific = [*object_meta.validate_update(new, old), *scope.validate(rt, new, old)]
         self._validate(rt, new, specific)
@@ -308,7 +312,7 @@ class Registry:
             self._allocate(rt, new, old, key, dry_run=options.dry_run)
             known = set(rt.warnings(old))
             options.warnings += [said for said in rt.warnings(new) if said not in known]
-        return new
+        return keep_times(new, old)
 
     async def _remove_finished(self, key: str, revision: int) -> bool:
         def unchanged(entry: Entry) -> None:
@@ -387,9 +391,10 @@ def apply_patch(rt: ResourceType, patch: Patch, old: Object, options: WriteOptio
         obj, unknown = convert(patched, rt.resource.api_version, rt.kind)
     except schema.DecodeError as error:
         raise _bad_patch(go_map(patch.content), str(error)) from error
-    said_unknown = [f"unknown field {go_quote(path)}" for path in unknown]
-    refusal = _bad_patch(go_map(patch.content), "strict decoding error: " + ", ".join(said_unknown))
-    report_unknown(said_unknown, options, refusal)
+    if unknown:
+        said_unknown = [f"unknown field {go_quote(path)}" for path in unknown]
+        refusal = _bad_patch(go_map(patch.content), "strict decoding error: " + ", ".join(said_unknown))
+        report_unknown(said_unknown, options, refusal)
     return obj
 
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sampan_api import patches
+from sampan_api import patches, schema
 from sampan_api.client import PatchType, Resource
+from sampan_api.clock import rfc3339
+from sampan_api.fieldsets.managers import Managed, entries_of, stored
+from sampan_api.fieldsets.updating import Write, updated
 from sampan_api.meta import Object, with_path
 
 from sampan_master.apiserver import problems
 from sampan_master.apiserver.decoding import decode
 from sampan_master.apiserver.options import WriteOptions
+from sampan_master.apiserver.ownership import with_owners
 from sampan_master.apiserver.registry import Patch, Registry, patch_error
 from sampan_master.apiserver.resource import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
+from sampan_master.apiserver.scale_ownership import owners_of_parent, owners_of_scale
 from sampan_master.apiserver.validation.fields import invalid, invalid_object
 from sampan_master.storage import Entry
 
@@ -92,15 +97,42 @@ async def _rescale(
     make: Callable[[Object], Object],
     options: WriteOptions,
 ) -> Object:
+    write = scale_write(options, registry.clock.now())
+
     def change(entry: Entry) -> Object:
-        scale = make(scale_of(rt, entry.obj))
-        version = scale["metadata"].get("resourceVersion")
-        if version and version != entry.obj["metadata"]["resourceVersion"]:
-            raise problems.conflict(rt, name)
-        replicas = (scale.get("spec") or {}).get("replicas", 0)
-        if replicas < 0:
-            wrong = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
-            raise invalid_object(SCALE.kind, SCALE.group, name, [wrong])
-        return with_path(entry.obj, ("spec", "replicas"), replicas)
+        before = scale_of(rt, entry.obj)
+        scale = make(before)
+        _check(rt, name, scale, entry.obj)
+        owners = of_scale(rt, entry.obj)
+        return _rescaled(rt, entry.obj, scale, updated(before, scale, owners, write) if owners else owners)
 
     return scale_of(rt, (await registry.modify(rt, namespace, name, change, options)).obj)
+
+
+def scale_write(options: WriteOptions, now: float) -> Write:
+    version = SCALE.resource.api_version
+    return Write(schema.model_for(version, SCALE.kind), version, options.manager, rfc3339(now), "scale")
+
+
+def of_scale(rt: ResourceType, obj: Object) -> Managed:
+    owners = stored(obj["metadata"].get("managedFields"))
+    return owners_of_scale(owners, rt.resource.api_version, SCALE.resource.api_version)
+
+
+def _check(rt: ResourceType, name: str, scale: Object, obj: Object) -> None:
+    """Raises Conflict, Invalid."""
+    version = scale["metadata"].get("resourceVersion")
+    if version and version != obj["metadata"]["resourceVersion"]:
+        raise problems.conflict(rt, name)
+    replicas = (scale.get("spec") or {}).get("replicas", 0)
+    if replicas < 0:
+        wrong = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise invalid_object(SCALE.kind, SCALE.group, name, [wrong])
+
+
+def _rescaled(rt: ResourceType, obj: Object, scale: Object, owners: Managed) -> Object:
+    """The parent with the Scale's replicas and owners."""
+    before = stored(obj["metadata"].get("managedFields"))
+    after = owners_of_parent(before, owners, rt.resource.api_version, SCALE.resource.api_version)
+    result = with_path(obj, ("spec", "replicas"), (scale.get("spec") or {}).get("replicas", 0))
+    return with_owners(result, entries_of(after)) if before else result

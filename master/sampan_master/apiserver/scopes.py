@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sampan_api.fieldsets.sets import FieldSet
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.resource import ResourceType
@@ -16,13 +17,20 @@ from sampan_master.apiserver.validation.fields import Errors
 from sampan_master.apiserver.validation.metadata import finalizer_names
 
 
+def _everything_changes(rt: ResourceType) -> FieldSet:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`defaults`: the door takes a whole object, so defaults and admission apply to it."""
+    """`defaults`: the door takes a whole object, so defaults and admission apply to it. `subresource` is how
+    managedFields name the door, `untouched` what it leaves alone: nobody comes to own that through it."""
 
     restrict: Callable[[ResourceType, Object, Object], Object]
     validate: Callable[[ResourceType, Object, Object], Errors]
     defaults: bool = False
+    subresource: str = ""
+    untouched: Callable[[ResourceType], FieldSet] = _everything_changes
 
 
 def _main(rt: ResourceType, new: Object, old: Object) -> Object:
@@ -73,8 +81,19 @@ def _validate_finalize(rt: ResourceType, new: Object, old: Object) -> Errors:
     yield from finalizer_names(new["spec"].get("finalizers") or [], "spec.finalizers")
 
 
-MAIN = Scope(_main, _validate_main, defaults=True)
-STATUS = Scope(_status, _validate_status)
-FINALIZE = Scope(_finalize, _validate_finalize)
+_STATUS: FieldSet = {"f:status": {}}
+_ALL_BUT_STATUS: FieldSet = {
+    "f:metadata": {"f:deletionTimestamp": {}, "f:generateName": {}, "f:ownerReferences": {}},
+    "f:spec": {},
+}
+
+
+def _main_leaves(rt: ResourceType) -> FieldSet:
+    return _STATUS if rt.subresource("status") else {}
+
+
+MAIN = Scope(_main, _validate_main, defaults=True, untouched=_main_leaves)
+STATUS = Scope(_status, _validate_status, subresource="status", untouched=lambda rt: _ALL_BUT_STATUS)
+FINALIZE = Scope(_finalize, _validate_finalize, subresource="finalize", untouched=lambda rt: _STATUS)
 
 BY_SUBRESOURCE = {"": MAIN, "status": STATUS, "finalize": FINALIZE}

@@ -91,7 +91,7 @@ class ApiServer:
     async def start(self) -> None:
         """Makes the initial objects and listens; returns when requests are answered."""
         port = next((port for _, port in self._config.listen if port), _DEFAULT_PORT)
-        await create_initial_objects(self.client(SYSTEM), self._config.network, port)
+        await create_initial_objects(self.client(SYSTEM, "kube-apiserver"), self._config.network, port)
         uvicorn = Config(
             self._application(),
             http=ApiProtocol,
@@ -192,9 +192,10 @@ class ApiServer:
             self._dates.cancel()
             self._dates = None
 
-    def client(self, user: UserInfo) -> Client:
-        """The in-process client; everything it does is done as `user`, who is not asked for permission."""
-        return LocalClient(self.registry, BUILT_IN, user, self._issuer)
+    def client(self, user: UserInfo, manager: str = "") -> Client:
+        """The in-process client; everything it does is done as `user`, who is not asked for permission. `manager` is
+        its name in managedFields, the user's when it has none."""
+        return LocalClient(self.registry, BUILT_IN, user, self._issuer, manager)
 
     def use_streams(self, streams: NodeStreams) -> None:
         self._streams = streams

@@ -24,7 +24,10 @@ from sampan_master.apiserver.validation.podspec import validate_new_pod, validat
 
 
 def _default(obj: Object) -> None:
-    default_pod_spec(obj.setdefault("spec", {}))
+    spec = obj.setdefault("spec", {})
+    default_pod_spec(spec)
+    # Of pods only: a template does without.
+    spec.setdefault("enableServiceLinks", True)
 
 
 def _prepare_create(obj: Object) -> None:
