@@ -17,6 +17,8 @@ _NOTHING = (
     " application/vnd.kubernetes.protobuf, application/json;stream=watch,"
     " application/vnd.kubernetes.protobuf;stream=watch"
 )
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_V2 = ("apidiscovery.k8s.io", "v2", "APIGroupDiscoveryList")
 _VIEWS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 
@@ -45,6 +47,16 @@ def negotiate(accept: str, include: str = "", *, watch: bool = False) -> Accepte
         if kind in _VIEWS and values.get("g") == "meta.k8s.io" and values.get("v") in ("v1", "v1beta1"):
             return Accepted(media, View(kind, values["v"], include or "Metadata"))
     raise NotAcceptable(_ONLY) if readable else NotAcceptable(_NOTHING, {})
+
+
+def negotiate_discovery(accept: str) -> str:
+    """AGGREGATED, JSON or YAML. The older `v2beta1` of the aggregated form is no more. Raises NotAcceptable."""
+    for media, values in preferences(accept):
+        if media in ("*/*", "application/*", JSON) and (values.get("g"), values.get("v"), values.get("as")) == _V2:
+            return AGGREGATED
+        if media in ("*/*", "application/*", JSON, YAML) and "as" not in values:
+            return YAML if media == YAML else JSON
+    raise NotAcceptable(_ONLY)
 
 
 def preferences(accept: str) -> list[tuple[str, dict[str, str]]]:

@@ -13,17 +13,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-import orjson
 from fastapi import FastAPI
 from sampan_api.client import UserInfo
-from sampan_api.errors import ApiError, InternalError
-from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
+from sampan_api.errors import ApiError, InternalError, MethodNotAllowed
 
-from sampan_master.apiserver import auth, impersonation
+from sampan_master.apiserver import auth, impersonation, problems
 from sampan_master.apiserver.asking import asked
 from sampan_master.apiserver.authentication import Authenticator
+from sampan_master.apiserver.metrics import Measured, Metrics
 from sampan_master.apiserver.protocol import EXTENSION
 from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
 
@@ -32,14 +29,17 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Handler:
-    """A function of `ApiRequest` as an ASGI application, its errors answered as Status."""
+    """A function of `ApiRequest` as an ASGI application, its errors answered as Status. Documents are only read."""
 
-    def __init__(self, function: Callable[[ApiRequest], Awaitable[None]]) -> None:
+    def __init__(self, function: Callable[[ApiRequest], Awaitable[None]], *, any_method: bool = False) -> None:
         self._function = function
+        self._any_method = any_method
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = ApiRequest(scope, receive, send)
         try:
+            if request.method != "GET" and not self._any_method:
+                raise MethodNotAllowed(problems.NO_METHOD, {})
             await self._function(request)
         except ApiError as error:
             await request.answer_error(error)
@@ -48,12 +48,29 @@ class Handler:
 class Door:
     """Puts the user into the scope and refuses what the user may not do; whoever stands behind it asks no more."""
 
-    def __init__(self, app: Asgi, resources: Asgi, authenticator: Authenticator) -> None:
+    def __init__(self, app: Asgi, resources: Asgi, authenticator: Authenticator, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
         self._resources = resources
         self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        measured = scope["sampan.measured"] = Measured(self._metrics, scope["method"])
+        try:
+            await self._serve(scope, receive, send)
+        except Exception as error:
+            # What nobody foresaw. The traceback goes to the log, the client gets a Status.
+            log.error("unhandled error in %s %s", scope["method"], scope["path"], exc_info=error)
+            request = ApiRequest(scope, receive, send)
+            if measured.code:
+                request.abort()
+            else:
+                said = f"Internal error occurred: {type(error).__name__}: {error}"
+                await request.answer_error(InternalError(said, {}))
+        finally:
+            measured.done()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = ApiRequest(scope, receive, send)
         try:
             scope["user"] = await self._identify(request)
@@ -82,21 +99,14 @@ def _is_resource(path: str) -> bool:
     return (segments[1] == "api" and len(segments) > 2) or (segments[1] == "apis" and len(segments) > 3)
 
 
-def build(authenticator: Authenticator, resources: Asgi, routes: dict[str, Asgi]) -> Asgi:
+def build(authenticator: Authenticator, resources: Asgi, routes: dict[str, Asgi], metrics: Metrics) -> Asgi:
     """`resources` gets `/api/v1` and `/apis/<group>/<version>` and all below; `routes`: path pattern -> the rest."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for path, endpoint in routes.items():
         app.add_route(path, endpoint)  # type: ignore[arg-type]
     app.router.default = _unknown_path
-    return ServerErrorMiddleware(Door(app, resources, authenticator), handler=_bug)
+    return Door(app, resources, authenticator, metrics)
 
 
 async def _unknown_path(scope: Scope, receive: Receive, send: Send) -> None:
     await ApiRequest(scope, receive, send).answer_text("404 page not found\n", 404)
-
-
-async def _bug(request: Request, error: Exception) -> Response:
-    """What nobody foresaw. The traceback goes to the log, the client gets a Status."""
-    log.error("unhandled error in %s %s", request.method, request.url.path, exc_info=error)
-    status = InternalError(f"Internal error occurred: {type(error).__name__}: {error}", {})
-    return Response(orjson.dumps(status.status()) + b"\n", status_code=500, media_type="application/json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,8 @@ from sampan_master.apiserver import problems
 from sampan_master.apiserver.resource import ResourceType, Subresource
 from sampan_master.apiserver.resources import ResourceTable
 
-AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _GROUP_ORDER = (
+    "apiregistration.k8s.io",
     "apps",
     "events.k8s.io",
     "authentication.k8s.io",
@@ -26,10 +27,14 @@ _GROUP_ORDER = (
     "policy",
     "rbac.authorization.k8s.io",
     "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
     "scheduling.k8s.io",
     "coordination.k8s.io",
     "node.k8s.io",
     "discovery.k8s.io",
+    "resource.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
 )
 """As the real server ranks them: the order decides which group a short name is looked up in first."""
 
@@ -133,7 +138,7 @@ class Discovery:
             raise NotFound(problems.NO_RESOURCE, {})
         resources: list[dict[str, Any]] = []
         for rt in self._table.in_version(group, version):
-            resources += _legacy_resource(rt)
+            resources += _legacy_resource(rt, self._storage_hash(rt))
         resources += [_legacy_virtual(one) for one in self._virtual if (one.group, one.version) == (group, version)]
         resources.sort(key=lambda resource: str(resource["name"]))
         return {
@@ -142,6 +147,12 @@ class Discovery:
             "groupVersion": f"{group}/{version}" if group else version,
             "resources": resources,
         }
+
+    def _storage_hash(self, rt: ResourceType) -> str:
+        """Stands for the type that the object is stored as, which for two views of one object is the first one's."""
+        first = next(one for one in self._table.types if one.storage_name == rt.storage_name)
+        kind = f"{first.group}/{first.version}/{first.kind}"
+        return base64.b64encode(hashlib.sha256(kind.encode()).digest()[:8]).decode()
 
     def is_group(self, group: str) -> bool:
         return group in self._versions
@@ -190,7 +201,7 @@ def _aggregated_virtual(one: Virtual) -> dict[str, Any]:
     }
 
 
-def _legacy_resource(rt: ResourceType) -> list[dict[str, Any]]:
+def _legacy_resource(rt: ResourceType, storage_hash: str) -> list[dict[str, Any]]:
     resource: dict[str, Any] = {
         "name": rt.plural,
         "singularName": rt.singular,
@@ -202,6 +213,7 @@ def _legacy_resource(rt: ResourceType) -> list[dict[str, Any]]:
         resource["shortNames"] = list(rt.short_names)
     if rt.categories:
         resource["categories"] = list(rt.categories)
+    resource["storageVersionHash"] = storage_hash
     return [resource, *(_legacy_subresource(rt, sub) for sub in rt.subresources)]
 
 

@@ -10,9 +10,12 @@ import orjson
 from sampan_api.errors import ApiError, BadRequest, MethodNotAllowed
 
 from sampan_master.apiserver import jwt, problems
+from sampan_master.apiserver.accept import AGGREGATED, negotiate_discovery
 from sampan_master.apiserver.decoding import read_object
-from sampan_master.apiserver.discovery import AGGREGATED, Discovery, Document, Virtual
+from sampan_master.apiserver.discovery import Discovery, Document, Virtual
 from sampan_master.apiserver.endpoint import ResourceEndpoint
+from sampan_master.apiserver.metrics import CONTENT_TYPE as METRICS_TYPE
+from sampan_master.apiserver.metrics import Metrics
 from sampan_master.apiserver.options import write_options
 from sampan_master.apiserver.preparing import WRONG_NAMESPACE
 from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
@@ -44,8 +47,14 @@ Check = Callable[[], Awaitable[str]]
 
 class Documents:
     def __init__(
-        self, discovery: Discovery, address: Callable[[], str], checks: dict[str, Check], issuer: TokenIssuer
+        self,
+        discovery: Discovery,
+        address: Callable[[], str],
+        checks: dict[str, Check],
+        issuer: TokenIssuer,
+        metrics: Metrics,
     ) -> None:
+        self._metrics = metrics
         self._discovery = discovery
         self._issuer = issuer
         self._address = address
@@ -55,25 +64,20 @@ class Documents:
         await request.answer(orjson.dumps(VERSION, option=orjson.OPT_INDENT_2))
 
     async def core_versions(self, request: ApiRequest) -> None:
-        _only_get(request)
-        if not await _aggregated(request, self._discovery.core):
-            await request.answer_object(self._discovery.legacy_core(self._address()))
+        await _discover(request, self._discovery.core, self._discovery.legacy_core(self._address()))
 
     async def groups(self, request: ApiRequest) -> None:
-        _only_get(request)
-        if not await _aggregated(request, self._discovery.groups):
-            await request.answer_object(self._discovery.legacy_groups())
+        await _discover(request, self._discovery.groups, self._discovery.legacy_groups())
 
     async def group(self, request: ApiRequest) -> None:
         group = request.path.split("/")[2]
         if not self._discovery.is_group(group):
             await request.answer_text("404 page not found\n", 404)
             return
-        await request.answer_object(self._discovery.legacy_group(group))
+        await request.answer_object(self._discovery.legacy_group(group), media=request.accepted().media)
 
     async def openid_configuration(self, request: ApiRequest) -> None:
         """OpenID Connect Discovery 1.0, section 3: with it, others can check service accounts' tokens themselves."""
-        _only_get(request)
         document = {
             "issuer": self._issuer.issuer,
             "jwks_uri": f"https://{self._address()}/openid/v1/jwks",
@@ -84,17 +88,20 @@ class Documents:
         await request.answer(orjson.dumps(document), headers=_CACHED_AN_HOUR)
 
     async def token_keys(self, request: ApiRequest) -> None:
-        _only_get(request)
         keys = jwt.public_key_set(self._issuer.key.public_key())
         await request.answer(orjson.dumps(keys), content_type="application/jwk-set+json", headers=_CACHED_AN_HOUR)
 
     async def root(self, request: ApiRequest) -> None:
-        paths = ["/.well-known/openid-configuration", "/openid/v1/jwks"]
-        paths += ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+        paths = ["/.well-known/openid-configuration", "/openid/v1/jwks", "/metrics", "/version"]
+        paths += ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz"]
+        paths += {f"/apis/{group}" for group, _ in self._discovery.group_versions if group}
         for group, version in self._discovery.group_versions:
             paths.append(f"/apis/{group}/{version}" if group else f"/api/{version}")
         body = orjson.dumps({"paths": sorted(paths)}, option=orjson.OPT_INDENT_2)
         await request.answer(body)
+
+    async def metrics(self, request: ApiRequest) -> None:
+        await request.answer(self._metrics.text().encode(), content_type=METRICS_TYPE)
 
     async def health(self, request: ApiRequest) -> None:
         """`/readyz[/check]`: `ok`, or with `?verbose` one line per check."""
@@ -120,23 +127,17 @@ class Documents:
             await request.answer_text("ok")
 
 
-def _only_get(request: ApiRequest) -> None:
-    if request.method != "GET":
-        raise MethodNotAllowed(problems.NO_METHOD, {})
-
-
-async def _aggregated(request: ApiRequest, document: Document) -> bool:
-    """Answers in the aggregated form if the client understands it."""
-    accept = request.header(b"accept").replace(" ", "")
-    if "as=APIGroupDiscoveryList" not in accept or "v=v2;" not in accept + ";":
-        return False
-    etag = document.etag.encode()
-    headers = ((b"etag", etag), (b"vary", b"Accept"))
-    if request.headers.get(b"if-none-match") == etag:
+async def _discover(request: ApiRequest, document: Document, legacy: dict[str, Any]) -> None:
+    """In the aggregated form if the client likes it best, else in the old one."""
+    media = negotiate_discovery(request.header(b"accept"))
+    if media != AGGREGATED:
+        await request.answer_object(legacy, media=media)
+        return
+    headers = ((b"etag", document.etag.encode()), (b"vary", b"Accept"), (b"cache-control", b"public"))
+    if request.has(document.etag):
         await request.answer(b"", status=304, content_type=AGGREGATED, headers=headers)
     else:
         await request.answer(document.body, content_type=AGGREGATED, headers=headers)
-    return True
 
 
 class ApiGroups:
@@ -180,8 +181,10 @@ class ApiGroups:
         if not self._discovery.is_group(group):
             await request.answer_text("404 page not found\n", 404)
             return
+        if request.method != "GET":
+            raise MethodNotAllowed(problems.NO_METHOD, {})
         content: dict[str, Any] = self._discovery.legacy_resources(group, version)
-        await request.answer_object(content)
+        await request.answer_object(content, media=request.accepted().media)
 
     async def _review(self, request: ApiRequest, kind: Virtual, namespace: str) -> None:
         if request.method != "POST":

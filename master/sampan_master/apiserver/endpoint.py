@@ -84,6 +84,7 @@ class ResourceEndpoint:
         if target.type.deprecated:
             request.standing_warnings = (target.type.deprecated,)
         verb = self._verb(request, target)
+        request.scope["sampan.measured"].resolved(verb, target)
         sub = target.subresource
         if sub is not None and self._streams.serves(sub.name):
             await self._streams.serve(request, target)

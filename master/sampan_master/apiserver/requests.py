@@ -58,6 +58,11 @@ class ApiRequest:
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
 
+    def has(self, etag: str) -> bool:
+        """Whether the client has this version already (`If-None-Match`)."""
+        known = [one.strip().removeprefix("W/") for one in self.header(b"if-none-match").split(",")]
+        return etag in known or "*" in known
+
     def accepted(self, *, watch: bool = False) -> Accepted:
         """Raises NotAcceptable."""
         return negotiate(self.header(b"accept"), first(self.query, "includeObject"), watch=watch)
@@ -174,6 +179,7 @@ class ApiRequest:
     async def _start(
         self, status: int, content_type: str, warnings: list[str] | None, headers: tuple[tuple[bytes, bytes], ...]
     ) -> None:
+        self.scope["sampan.measured"].code = status
         sent = [
             (b"audit-id", str(uuid.uuid4()).encode()),
             (b"content-type", content_type.encode()),

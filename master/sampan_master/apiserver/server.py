@@ -26,10 +26,11 @@ from sampan_master.apiserver.auth import MASTERS
 from sampan_master.apiserver.authentication import Authenticator
 from sampan_master.apiserver.bootstrap import create_initial_objects
 from sampan_master.apiserver.discovery import Discovery
-from sampan_master.apiserver.documents import ApiGroups, Documents
+from sampan_master.apiserver.documents import VERSION, ApiGroups, Check, Documents
 from sampan_master.apiserver.endpoint import ResourceEndpoint
 from sampan_master.apiserver.limits import Bodies, Limits
 from sampan_master.apiserver.local import LocalClient
+from sampan_master.apiserver.metrics import Metrics
 from sampan_master.apiserver.openapi.routes import OpenApi
 from sampan_master.apiserver.pod_streams import PodStreams
 from sampan_master.apiserver.protocol import ApiProtocol
@@ -131,7 +132,9 @@ class ApiServer:
 
     def _application(self) -> Asgi:
         discovery = Discovery(BUILT_IN, REVIEWS)
-        documents = Documents(discovery, self._public_address, {"ping": _fine, "etcd": self._check_store}, self._issuer)
+        metrics = Metrics(self._objects, VERSION["gitVersion"])
+        checks: dict[str, Check] = {"ping": _fine, "etcd": self._check_store}
+        documents = Documents(discovery, self._public_address, checks, self._issuer, metrics)
         endpoint = ResourceEndpoint(self.registry, BUILT_IN, self._pod_streams, self._watches, self._issuer)
         openapi = OpenApi(BUILT_IN, self._clock)
         routes: dict[str, Asgi] = {}
@@ -142,18 +145,23 @@ class ApiServer:
             ("/apis/{group}", documents.group),
             ("/.well-known/openid-configuration", documents.openid_configuration),
             ("/openid/v1/jwks", documents.token_keys),
+            ("/metrics", documents.metrics),
             ("/openapi/v2", openapi.version_2),
             ("/openapi/v3", openapi.index),
         ):
             routes[path] = routes[path + "/"] = Handler(function)
         for kind in ("healthz", "livez", "readyz"):
-            routes[f"/{kind}"] = routes[f"/{kind}/{{check}}"] = Handler(documents.health)
+            routes[f"/{kind}"] = routes[f"/{kind}/{{check}}"] = Handler(documents.health, any_method=True)
         routes["/openapi/v3/{group:path}"] = Handler(openapi.version_3)
         routes["/"] = Handler(documents.root)
         reader = ServiceAccountTokens(self._issuer, self._storage.cache, self._clock)
         authenticator = Authenticator(self._config.tokens, self._issuer.issuer, reader)
         groups = ApiGroups(discovery, endpoint, Reviews(authenticator, self._clock.now))
-        return build(authenticator, groups, routes)
+        return build(authenticator, groups, routes, metrics)
+
+    def _objects(self) -> dict[str, int]:
+        sizes = self._storage.cache.sizes()
+        return {rt.qualified: sizes[rt.storage_name] for rt in BUILT_IN.types if rt.storage_name in sizes}
 
     def _public_address(self) -> str:
         address, port = self.addresses[0]

@@ -147,6 +147,10 @@ class Cache:
         table = self._tables.get(table_of(prefix))
         return Listing(table.list(prefix, start) if table else (), self._revision)
 
+    def sizes(self) -> dict[str, int]:
+        """How many objects there are, by the directory of their keys."""
+        return {name: len(table.entries) for name, table in self._tables.items()}
+
     async def list_at(self, prefix: str, revision: int, start: str = "") -> Listing:
         """As they were at exactly `revision`: pages of a continued list. Raises Compacted, FutureRevision."""
         await self.at_least(revision)

@@ -91,7 +91,7 @@ class OpenApi:
     ) -> None:
         quoted = f'"{etag}"'.encode()
         headers = (*headers, (b"etag", quoted), (b"vary", b"Accept"))
-        if request.headers.get(b"if-none-match") == quoted:
+        if request.has(f'"{etag}"'):
             await request.answer(b"", status=304, content_type=content_type, headers=headers)
         else:
             await request.answer(body, content_type=content_type, headers=headers)
