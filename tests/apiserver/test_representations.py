@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 from typing import Any
 
 import pytest
@@ -84,6 +85,10 @@ async def test_one_object_is_compressed_from_128_kib_on(http: Http, client: Clie
     assert (await http("GET", f"{MAPS}/large")).header("content-encoding") == ""
 
 
+def ageless(text: bytes) -> bytes:
+    return re.sub(rb"\b\d+s\b", b"Ns", text)
+
+
 FORMS: dict[str, dict[str, str]] = {
     "json": {},
     "indented": {"User-Agent": "curl/8"},
@@ -106,7 +111,7 @@ async def test_long_lists_come_in_pieces_in_every_form_and_compressed(http: Http
     assert plain.header("transfer-encoding") == "chunked"
     packed = await http("GET", MAPS, headers={**sent, **GZIP})
     assert packed.header("content-encoding") == "gzip"
-    assert gzip.decompress(packed.raw) == plain.raw
+    assert ageless(gzip.decompress(packed.raw)) == ageless(plain.raw)
     body = decode_yaml(plain.text) if "yaml" in form else plain.json
     rows = body.get("rows") or body["items"]
     named = [(row.get("object") or row)["metadata"]["name"] for row in rows]
