@@ -5,6 +5,9 @@
   missing for a moment in a new namespace (its controller makes it): the pod's node waits for it. The pod gets a token
   (`api_access.py`) and, when it names none itself, the account's image pull secrets.
 * Priority: the class's number and preemption policy are written into the pod.
+* RuntimeClass: overhead and choice of nodes of the class a pod names are written into it; a class whose handler no node
+  serves is refused to pods, since they could run nowhere.
+* DefaultStorageClass: a claim that names no class gets the default one.
 * DefaultTolerationSeconds: a pod stays on a lost node for five minutes unless it says otherwise.
 """
 
@@ -17,6 +20,8 @@ from sampan_api.meta import Object
 from sampan_master.apiserver import api_access, problems
 from sampan_master.apiserver.options import WriteOptions
 from sampan_master.apiserver.resource import ResourceType
+from sampan_master.apiserver.resources import runtimeclasses, storageclasses
+from sampan_master.apiserver.validation.persistent import BETA_CLASS
 from sampan_master.storage import Cache, Entry
 
 _NOT_READY = "node.kubernetes.io/not-ready"
@@ -35,16 +40,55 @@ class Admission:
         if rt.kind == "Pod":
             await self._service_account(rt, obj)
             await self._priority(rt, obj)
-            if (obj["spec"]).get("runtimeClassName"):
-                name = obj["spec"]["runtimeClassName"]
-                raise problems.forbidden(rt, _name(obj), f'pod rejected: RuntimeClass "{name}" not found')
+            await self._runtime_class(rt, obj)
             self._tolerations(obj)
         elif rt.kind == "Node":
             _not_ready_taint(obj)
+        elif rt.kind == "RuntimeClass":
+            if not await self._is_served(obj):
+                said = f'handler "{obj["handler"]}" is served by no node: pods of this class are refused'
+                options.warnings.append(said)
+        elif rt.kind == "PersistentVolumeClaim":
+            await self._storage_class(obj)
 
     def on_update(self, rt: ResourceType, new: Object, old: Object) -> None:
         if rt.kind == "Pod":
             self._tolerations(new)
+
+    def _objects(self, resource: str) -> list[Object]:
+        return [entry.obj for entry in self._cache.list(f"/registry/{resource}/").entries]
+
+    async def _runtime_class(self, rt: ResourceType, obj: Object) -> None:
+        spec = obj["spec"]
+        name, chosen = spec.get("runtimeClassName"), None
+        if name:
+            entry = await self._find(f"/registry/runtimeclasses/{name}")
+            if entry is None:
+                raise problems.forbidden(rt, _name(obj), f'pod rejected: RuntimeClass "{name}" not found')
+            chosen = entry.obj
+            if not await self._is_served(chosen):
+                why = f'pod rejected: RuntimeClass "{name}": no node serves its handler "{chosen["handler"]}"'
+                raise problems.forbidden(rt, _name(obj), why)
+        why = runtimeclasses.refusal(spec, chosen)
+        if why:
+            raise problems.forbidden(rt, _name(obj), why)
+        if chosen is not None:
+            runtimeclasses.complete(spec, chosen)
+
+    async def _is_served(self, runtime_class: Object) -> bool:
+        handler = runtime_class["handler"]
+        if handler not in runtimeclasses.handlers(self._objects("nodes")):
+            await self._cache.fresh()
+        return handler in runtimeclasses.handlers(self._objects("nodes"))
+
+    async def _storage_class(self, obj: Object) -> None:
+        named = (obj["metadata"].get("annotations") or {}).get(BETA_CLASS)
+        if named or obj["spec"].get("storageClassName") is not None:
+            return
+        await self._cache.fresh()
+        chosen = storageclasses.default_class(self._objects("storageclasses"))
+        if chosen:
+            obj["spec"]["storageClassName"] = chosen
 
     async def _find(self, key: str) -> Entry | None:
         """The cache first; a miss is believed only when the cache is known to be current."""

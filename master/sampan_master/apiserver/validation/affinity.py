@@ -36,16 +36,19 @@ def _weight(weighted: dict[str, Any], path: str) -> Errors:
 def _node_affinity(affinity: dict[str, Any], path: str) -> Errors:
     needed = affinity.get(_REQUIRED)
     if needed is not None:
-        terms = needed.get("nodeSelectorTerms") or []
-        at = f"{path}.{_REQUIRED}.nodeSelectorTerms"
-        if not terms:
-            yield required(at, "must have at least one node selector term")
-        for index, term in enumerate(terms):
-            yield from _node_term(term, f"{at}[{index}]")
+        yield from validate_node_selector(needed, f"{path}.{_REQUIRED}")
     for index, weighted in enumerate(affinity.get(_PREFERRED) or []):
         place = f"{path}.{_PREFERRED}[{index}]"
         yield from _weight(weighted, place)
         yield from _node_term(weighted.get("preference") or {}, f"{place}.preference")
+
+
+def validate_node_selector(selector: dict[str, Any], path: str) -> Errors:
+    terms = selector.get("nodeSelectorTerms") or []
+    if not terms:
+        yield required(f"{path}.nodeSelectorTerms", "must have at least one node selector term")
+    for index, term in enumerate(terms):
+        yield from _node_term(term, f"{path}.nodeSelectorTerms[{index}]")
 
 
 def _node_term(term: dict[str, Any], path: str) -> Errors:

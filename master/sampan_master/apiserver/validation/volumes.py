@@ -55,7 +55,7 @@ def _sources(volume: dict[str, Any], path: str) -> Errors:
     at, value = f"{path}.{said[0]}", volume[said[0]]
     match said[0]:
         case "hostPath":
-            yield from _host_path(value, at)
+            yield from validate_host_path(value, at)
         case "secret":
             yield from _files(value, at, "secretName")
         case "configMap":
@@ -69,7 +69,7 @@ def _sources(volume: dict[str, Any], path: str) -> Errors:
             yield required(f"{at}.claimName")
 
 
-def _host_path(source: dict[str, Any], path: str) -> Errors:
+def validate_host_path(source: dict[str, Any], path: str) -> Errors:
     target = source.get("path", "")
     if not target:
         yield required(f"{path}.path")
