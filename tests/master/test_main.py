@@ -2,49 +2,14 @@
 
 import asyncio
 import json
-import os
-import signal
-import ssl
 import stat
-import subprocess
-import sys
 import time
-import urllib.request
 
 import pytest
 import yaml
+from master_process import Process
 from sampan_api.clock import VirtualClock
 from sampan_master.master import keep_running
-
-
-class Process:
-    def __init__(self, directory, *options):
-        ports = ["--listen", "127.0.0.1:0", "--node-listen", "127.0.0.1:0", "--join-listen", "127.0.0.1:0"]
-        argv = [sys.executable, "-m", "sampan_master", "--data-dir", str(directory), *ports, *options]
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        self.directory = directory
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment, text=True)
-
-    def wait_until_ready(self):
-        line = self.process.stdout.readline()
-        assert "is ready" in line, line
-
-    def get(self, path):
-        config = yaml.safe_load((self.directory / "admin.kubeconfig").read_text())
-        context = ssl.create_default_context(cafile=self.directory / "pki" / "ca.crt")
-        context.load_cert_chain(self.directory / "pki" / "admin.crt", self.directory / "pki" / "admin.key")
-        url = config["clusters"][0]["cluster"]["server"] + path
-        with urllib.request.urlopen(url, context=context, timeout=10) as answer:
-            return answer.read().decode()
-
-    def terminate(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 @pytest.fixture
