@@ -64,6 +64,12 @@ _HOMES = {
     },
     "node.k8s.io/v1": {"RuntimeClass": "node_v1"},
     "policy/v1": {"Eviction": "policy_v1", "PodDisruptionBudget": "policy_v1"},
+    "rbac.authorization.k8s.io/v1": {
+        "ClusterRole": "rbac_v1",
+        "ClusterRoleBinding": "rbac_v1",
+        "Role": "rbac_v1",
+        "RoleBinding": "rbac_v1",
+    },
     "scheduling.k8s.io/v1": {"PriorityClass": "scheduling_v1"},
     "storage.k8s.io/v1": {"StorageClass": "storage_v1"},
 }

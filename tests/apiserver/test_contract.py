@@ -33,6 +33,8 @@ COLLECTIONS = {
     "ReplicaSet": "/apis/apps/v1/namespaces/ct/replicasets",
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/ct/leases",
     "PodDisruptionBudget": "/apis/policy/v1/namespaces/ct/poddisruptionbudgets",
+    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/ct/roles",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/ct/rolebindings",
     "PriorityClass": "/apis/scheduling.k8s.io/v1/priorityclasses",
 }
 

@@ -8,6 +8,8 @@ from sampan_api.client import Resource
 
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.resources import (
+    clusterrolebindings,
+    clusterroles,
     configmaps,
     controllerrevisions,
     cronjobs,
@@ -30,6 +32,8 @@ from sampan_master.apiserver.resources import (
     replicasets,
     replicationcontrollers,
     resourcequotas,
+    rolebindings,
+    roles,
     runtimeclasses,
     secrets,
     serviceaccounts,
@@ -92,6 +96,10 @@ BUILT_IN = ResourceTable(
         cronjobs.RESOURCE,
         jobs.RESOURCE,
         poddisruptionbudgets.RESOURCE,
+        clusterrolebindings.RESOURCE,
+        clusterroles.RESOURCE,
+        rolebindings.RESOURCE,
+        roles.RESOURCE,
         storageclasses.RESOURCE,
         priorityclasses.RESOURCE,
         leases.RESOURCE,
