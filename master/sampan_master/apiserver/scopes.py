@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sampan_api.fieldsets.sets import FieldSet
 from sampan_api.meta import Object
 
+from sampan_master.apiserver import pod_scopes
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.validation.fields import Errors
 from sampan_master.apiserver.validation.metadata import finalizer_names
@@ -95,5 +96,19 @@ def _main_leaves(rt: ResourceType) -> FieldSet:
 MAIN = Scope(_main, _validate_main, defaults=True, untouched=_main_leaves)
 STATUS = Scope(_status, _validate_status, subresource="status", untouched=lambda rt: _ALL_BUT_STATUS)
 FINALIZE = Scope(_finalize, _validate_finalize, subresource="finalize", untouched=lambda rt: _STATUS)
+EPHEMERAL = Scope(
+    pod_scopes.only_ephemeral,
+    pod_scopes.check_ephemeral,
+    defaults=True,
+    subresource="ephemeralcontainers",
+    untouched=lambda rt: pod_scopes.ALL_BUT_EPHEMERAL,
+)
+RESIZE = Scope(
+    pod_scopes.only_resources,
+    pod_scopes.check_resources,
+    defaults=True,
+    subresource="resize",
+    untouched=lambda rt: pod_scopes.ALL_BUT_CONTAINERS,
+)
 
-BY_SUBRESOURCE = {"": MAIN, "status": STATUS, "finalize": FINALIZE}
+BY_SUBRESOURCE = {"": MAIN, "status": STATUS, "finalize": FINALIZE, "ephemeralcontainers": EPHEMERAL, "resize": RESIZE}

@@ -12,6 +12,7 @@ from sampan_master.apiserver.defaults.podspec import default_pod_spec
 from sampan_master.apiserver.resource import (
     AGE_COLUMN,
     NAME_COLUMN,
+    STATUS_VERBS,
     Column,
     ResourceType,
     Subresource,
@@ -86,10 +87,12 @@ RESOURCE = ResourceType(
     subresources=(
         Subresource("attach", "PodAttachOptions", _STREAM_VERBS),
         Subresource("binding", "Binding", ("create",)),
+        Subresource("ephemeralcontainers", "Pod", STATUS_VERBS),
         Subresource("eviction", "Eviction", ("create",), "policy", "v1"),
         Subresource("exec", "PodExecOptions", _STREAM_VERBS),
         Subresource("log", "Pod", ("get",)),
         Subresource("portforward", "PodPortForwardOptions", _STREAM_VERBS),
+        Subresource("resize", "Pod", STATUS_VERBS),
         status_of("Pod"),
     ),
     generation=True,

@@ -33,8 +33,8 @@ def validate_containers(spec: dict[str, Any], path: str, volumes: set[str]) -> E
     seen: set[str] = set()
     for index, container in enumerate(containers):
         at = f"{path}.containers[{index}]"
-        yield from _name(container, at, seen)
-        yield from _container(container, at, volumes, bool(spec.get("hostNetwork")))
+        yield from named_once(container, at, seen)
+        yield from validate_container(container, at, volumes, bool(spec.get("hostNetwork")))
         yield from _probes(container, at)
         if container.get("restartPolicy") is not None and container["restartPolicy"] not in _RESTART:
             yield unsupported(f"{at}.restartPolicy", container["restartPolicy"], sorted(_RESTART))
@@ -47,8 +47,8 @@ _RESTART = ("Always", "Never", "OnFailure")
 
 
 def _init_container(container: Container, at: str, spec: dict[str, Any], volumes: set[str], seen: set[str]) -> Errors:
-    yield from _name(container, at, seen)
-    yield from _container(container, at, volumes, bool(spec.get("hostNetwork")))
+    yield from named_once(container, at, seen)
+    yield from validate_container(container, at, volumes, bool(spec.get("hostNetwork")))
     policy = container.get("restartPolicy")
     if policy is not None and policy not in _RESTART:
         yield unsupported(f"{at}.restartPolicy", policy, sorted(_RESTART))
@@ -60,7 +60,7 @@ def _init_container(container: Container, at: str, spec: dict[str, Any], volumes
             yield forbidden(f"{at}.{field}", "may not be set for init containers without restartPolicy=Always")
 
 
-def _name(container: Container, at: str, seen: set[str]) -> Errors:
+def named_once(container: Container, at: str, seen: set[str]) -> Errors:
     name = container.get("name", "")
     if not name:
         yield required(f"{at}.name")
@@ -71,7 +71,7 @@ def _name(container: Container, at: str, seen: set[str]) -> Errors:
     seen.add(name)
 
 
-def _container(container: Container, at: str, volumes: set[str], host_network: bool) -> Errors:
+def validate_container(container: Container, at: str, volumes: set[str], host_network: bool) -> Errors:
     image = container.get("image", "")
     if not image:
         yield required(f"{at}.image")
@@ -210,4 +210,4 @@ def validate_seccomp(profile: dict[str, Any] | None, path: str) -> Errors:
         )
 
 
-__all__ = ["between", "relative_path", "validate_containers", "validate_seccomp"]
+__all__ = ["between", "named_once", "relative_path", "validate_container", "validate_containers", "validate_seccomp"]

@@ -8,6 +8,7 @@ from sampan_api.meta import Object
 
 from sampan_master.apiserver.validation.affinity import validate_affinity, validate_spread
 from sampan_master.apiserver.validation.containers import validate_containers, validate_seccomp
+from sampan_master.apiserver.validation.ephemeral import validate_ephemeral_containers
 from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, quoted, required, unsupported
 from sampan_master.apiserver.validation.names import (
     complain,
@@ -28,6 +29,7 @@ _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 def validate_pod_spec(spec: dict[str, Any], path: str = "spec") -> Errors:
     volumes = yield from validate_volumes(spec.get("volumes") or [], f"{path}.volumes")
     yield from validate_containers(spec, path, volumes)
+    yield from validate_ephemeral_containers(spec, path, volumes)
     if spec.get("restartPolicy") not in _RESTART_POLICIES:
         yield unsupported(f"{path}.restartPolicy", spec.get("restartPolicy", ""), _RESTART_POLICIES)
     if spec.get("dnsPolicy") not in _DNS_POLICIES:
