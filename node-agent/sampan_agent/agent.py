@@ -26,7 +26,8 @@ from sampan_agent.events import pod_event
 from sampan_agent.link import Link
 from sampan_agent.objects import RememberedObjects
 from sampan_agent.podspec import Pod
-from sampan_agent.qos import quota
+from sampan_agent.qos import pod_totals, quota, request
+from sampan_agent.resizing import Used
 from sampan_agent.settings import Settings
 from sampan_agent.strays import remove_stray
 from sampan_agent.streams import serve_stream
@@ -57,7 +58,9 @@ class Agent:
         facts = NodeFacts(settings.node_name, settings.node_ip, int(capacity["cpu"]) * 1000, memory)
         read = RememberedObjects(link.read_object)
         tokens = Tokens(link.read_token, clock)
-        self._node = Node(settings, cri, clock, cgroups or Cgroups(), self, read, tokens, facts)
+        self._node = Node(
+            settings, cri, clock, cgroups or Cgroups(), self, read, tokens, facts, others=self._used_by_others
+        )
 
     async def run(self) -> None:
         """Until cancelled; nothing on the node changes when it is."""
@@ -98,6 +101,11 @@ class Agent:
         worker = PodWorker(pod, self._node, self._worker_gone)
         self._workers[pod.uid] = worker
         worker.start()
+
+    def _used_by_others(self, uid: str) -> Used:
+        specs = [w.pod.spec for w in self._workers.values() if w.pod.uid != uid and not (w.cleaned or w.pod.ended)]
+        cpu, memory = (sum(pod_totals(spec, request, name) for spec in specs) for name in ("cpu", "memory"))
+        return Used(cpu, memory)
 
     def _worker_gone(self, uid: str) -> None:
         self._workers.pop(uid, None)

@@ -20,6 +20,7 @@ LABEL_POD_UID = "io.kubernetes.pod.uid"
 LABEL_CONTAINER_NAME = "io.kubernetes.container.name"
 ANNOTATION_HASH = "io.kubernetes.container.hash"
 ANNOTATION_MESSAGE_PATH = "io.kubernetes.container.terminationMessagePath"
+ANNOTATION_RESOURCES = "sampan.dev/resources"
 ANNOTATION_MESSAGE_FILE = "sampan.dev/termination-message-file"
 
 _SHORT = 30.0
@@ -94,6 +95,12 @@ class Cri:
         request = cri.RemoveContainerRequest(container_id=container_id)
         await _gone_is_done(_call(self._runtime.RemoveContainer, request, _START))
         self._finished.pop(container_id, None)
+
+    async def update_resources(self, container_id: str, resources: Any, annotations: dict[str, str]) -> None:
+        request = cri.UpdateContainerResourcesRequest(
+            container_id=container_id, linux=resources, annotations=annotations
+        )
+        await _call(self._runtime.UpdateContainerResources, request)
 
     async def reopen_log(self, container_id: str) -> None:
         await _call(self._runtime.ReopenContainerLog, cri.ReopenContainerLogRequest(container_id=container_id))
@@ -239,6 +246,7 @@ def _container(item: Any, status: Any) -> ObservedContainer:
         image=status.image.user_specified_image or status.image.image or item.image.image,
         image_id=status.image_ref or status.image_id,
         digest=status.annotations.get(ANNOTATION_HASH, ""),
+        resources=status.annotations.get(ANNOTATION_RESOURCES, ""),
         log_path=status.log_path,
         message_path=status.annotations.get(ANNOTATION_MESSAGE_FILE, ""),
     )

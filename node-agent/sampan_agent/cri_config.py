@@ -14,6 +14,7 @@ from sampan_agent.cri import (
     ANNOTATION_HASH,
     ANNOTATION_MESSAGE_FILE,
     ANNOTATION_MESSAGE_PATH,
+    ANNOTATION_RESOURCES,
     LABEL_CONTAINER_NAME,
     LABEL_POD_NAME,
     LABEL_POD_NAMESPACE,
@@ -95,6 +96,8 @@ class ContainerInputs:
     message_file: str
     node: NodeFacts
     seccomp_default: bool
+    target_id: str = ""
+    """The container whose process namespace it joins."""
 
 
 def container_config(pod: Pod, container: Container, given: ContainerInputs) -> Any:
@@ -117,8 +120,10 @@ def container_config(pod: Pod, container: Container, given: ContainerInputs) -> 
         tty=bool(raw.get("tty")),
         stop_signal=cri.Signal.Value(signal),
         linux=cri.LinuxContainerConfig(
-            resources=_resources(pod, container, given.node),
-            security_context=container_security(pod, container, given.image, seccomp_default=given.seccomp_default),
+            resources=container_resources(pod, container, given.node),
+            security_context=container_security(
+                pod, container, given.image, seccomp_default=given.seccomp_default, target_id=given.target_id
+            ),
         ),
     )
 
@@ -127,6 +132,7 @@ def _annotations(pod: Pod, container: Container, given: ContainerInputs) -> dict
     grace = pod.spec.get("terminationGracePeriodSeconds")
     annotations = {
         ANNOTATION_HASH: container.digest,
+        ANNOTATION_RESOURCES: container.size,
         ANNOTATION_MESSAGE_PATH: container.raw.get("terminationMessagePath") or "/dev/termination-log",
         ANNOTATION_MESSAGE_FILE: given.message_file,
         "io.kubernetes.container.restartCount": str(given.attempt),
@@ -138,7 +144,7 @@ def _annotations(pod: Pod, container: Container, given: ContainerInputs) -> dict
     return annotations
 
 
-def _resources(pod: Pod, container: Container, node: NodeFacts) -> Any:
+def container_resources(pod: Pod, container: Container, node: NodeFacts) -> Any:
     limit = qos.limit(container.raw, "memory")
     return cri.LinuxContainerResources(
         cpu_shares=qos.shares(qos.request(container.raw, "cpu")),

@@ -45,6 +45,7 @@ class Memory:
     failures: dict[str, Failure] = field(default_factory=dict)
     probes: dict[str, ProbeState] = field(default_factory=dict)
     sandbox_failure: Failure | None = None
+    resize_failure: Failure | None = None
     since: float = 0.0
     """When this agent took the pod on."""
 

@@ -31,6 +31,8 @@ class ObservedContainer:
     image: str = ""
     image_id: str = ""
     digest: str = ""
+    resources: str = ""
+    """`Container.size` as it has it now; "" when that is not known."""
     log_path: str = ""
     message_path: str = ""
     """The host's file behind the termination message path."""

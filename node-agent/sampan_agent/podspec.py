@@ -19,6 +19,8 @@ class Role(StrEnum):
     SIDECAR = "sidecar"
     """An init container with restartPolicy Always: starts in init order, then lives beside the main ones."""
     MAIN = "main"
+    EPHEMERAL = "ephemeral"
+    """Put into the running pod to look around: started once, waited for by nobody."""
 
 
 class RestartPolicy(StrEnum):
@@ -44,6 +46,17 @@ class Container:
     def digest(self) -> str:
         """Changes when what may be changed in a live pod and needs a new container changes."""
         return hashlib.sha256(json.dumps([self.name, self.image]).encode()).hexdigest()[:16]
+
+    @cached_property
+    def size(self) -> str:
+        """What it shall have of cpu and memory, as text that is equal for equal amounts."""
+        resources = self.raw.get("resources") or {}
+        return json.dumps({k: v for k in ("limits", "requests") if (v := resources.get(k))}, sort_keys=True)
+
+    @property
+    def target(self) -> str:
+        """The container whose processes an ephemeral one sees; "" for none."""
+        return str(self.raw.get("targetContainerName") or "")
 
     def probe(self, kind: str) -> dict[str, Any] | None:
         """`kind` is "startup", "liveness" or "readiness"."""
@@ -99,9 +112,13 @@ class Pod:
     def main_containers(self) -> tuple[Container, ...]:
         return tuple(Container(c, Role.MAIN) for c in self.spec.get("containers") or [])
 
+    @cached_property
+    def ephemeral_containers(self) -> tuple[Container, ...]:
+        return tuple(Container(c, Role.EPHEMERAL) for c in self.spec.get("ephemeralContainers") or [])
+
     @property
     def containers(self) -> tuple[Container, ...]:
-        return self.init_containers + self.main_containers
+        return self.init_containers + self.main_containers + self.ephemeral_containers
 
     def container(self, name: str) -> Container | None:
         return next((c for c in self.containers if c.name == name), None)

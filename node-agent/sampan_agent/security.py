@@ -41,14 +41,19 @@ def effective(pod: Pod, container: Container) -> dict[str, Any]:
     return context
 
 
-def namespaces(pod: Pod) -> Any:
-    """The CRI NamespaceOption shared by the sandbox and its containers."""
+def namespaces(pod: Pod, target_id: str = "") -> Any:
+    """The CRI NamespaceOption shared by the sandbox and its containers. A container that would have its own process
+    namespace joins that of `target_id` instead."""
     spec = pod.spec
     pid = cri.POD if spec.get("shareProcessNamespace") else cri.CONTAINER
+    if spec.get("hostPID"):
+        pid = cri.NODE
+    joins = bool(target_id) and pid == cri.CONTAINER
     return cri.NamespaceOption(
         network=cri.NODE if pod.host_network else cri.POD,
-        pid=cri.NODE if spec.get("hostPID") else pid,
+        pid=cri.TARGET if joins else pid,
         ipc=cri.NODE if spec.get("hostIPC") else cri.POD,
+        target_id=target_id if joins else "",
     )
 
 
@@ -67,7 +72,9 @@ def sandbox_security(pod: Pod, *, seccomp_default: bool) -> Any:
     return result
 
 
-def container_security(pod: Pod, container: Container, image: Any | None, *, seccomp_default: bool) -> Any:
+def container_security(
+    pod: Pod, container: Container, image: Any | None, *, seccomp_default: bool, target_id: str = ""
+) -> Any:
     """Raises ConfigError when runAsNonRoot cannot be held."""
     context = effective(pod, container)
     privileged = bool(context.get("privileged"))
@@ -75,7 +82,7 @@ def container_security(pod: Pod, container: Container, image: Any | None, *, sec
     capabilities = context.get("capabilities") or {}
     result = cri.LinuxContainerSecurityContext(
         privileged=privileged,
-        namespace_options=namespaces(pod),
+        namespace_options=namespaces(pod, target_id),
         capabilities=cri.Capability(
             add_capabilities=[_capability(c) for c in capabilities.get("add") or []],
             drop_capabilities=[_capability(c) for c in capabilities.get("drop") or []],

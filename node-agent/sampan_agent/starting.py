@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sampan_api.qos import qos_class
 
 from sampan_agent import volumes
-from sampan_agent.cgroups import Limits, pod_cgroup
+from sampan_agent.cgroups import pod_cgroup
 from sampan_agent.cri_config import (
     ContainerInputs,
     container_config,
@@ -23,10 +23,10 @@ from sampan_agent.hooks import run_hook
 from sampan_agent.images import ensure_image
 from sampan_agent.memory import Failure, Memory, next_backoff
 from sampan_agent.mounts import container_mounts, hosts_mount, message_mount, write_hosts
-from sampan_agent.observed import ObservedSandbox
+from sampan_agent.observed import Observed
 from sampan_agent.payload import Sources
 from sampan_agent.podspec import Container, Pod
-from sampan_agent.qos import limit, pod_totals, quota, request, shares
+from sampan_agent.resizing import pod_limits
 from sampan_agent.sync import StartContainer
 
 if TYPE_CHECKING:
@@ -58,12 +58,7 @@ class Starter:
     def _make_cgroup(self, pod: Pod) -> None:
         settings = self._node.settings
         path = pod_cgroup(settings.cgroup_root, qos_class(pod.spec), pod.uid)
-        limits = Limits(
-            cpu_shares=shares(pod_totals(pod.spec, request, "cpu")),
-            cpu_quota=quota(pod_totals(pod.spec, limit, "cpu"), self._node.facts.cpu_milli),
-            memory=pod_totals(pod.spec, limit, "memory"),
-            pids=settings.pod_pids_limit,
-        )
+        limits = pod_limits(pod.spec, self._node.facts, settings.pod_pids_limit)
         self._node.cgroups.make(path, limits)
 
     def _sandbox_config(self, pod: Pod, attempt: int) -> Any:
@@ -78,12 +73,12 @@ class Starter:
             seccomp_default=settings.seccomp_default,
         )
 
-    async def start_container(self, pod: Pod, action: StartContainer, sandbox: ObservedSandbox) -> str:
+    async def start_container(self, pod: Pod, action: StartContainer, observed: Observed) -> str:
         """The new container's id, or "": failures are remembered with their waiting reason and a time to try again."""
         container = pod.container(action.name)
         assert container is not None
         try:
-            container_id = await self._start(pod, container, action, sandbox)
+            container_id = await self._start(pod, container, action, observed)
             self._memory.failures.pop(container.name, None)
             return container_id
         except RuntimeDown:
@@ -103,7 +98,9 @@ class Starter:
             self.may_give_way = False
         return ""
 
-    async def _start(self, pod: Pod, container: Container, action: StartContainer, sandbox: ObservedSandbox) -> str:
+    async def _start(self, pod: Pod, container: Container, action: StartContainer, observed: Observed) -> str:
+        sandbox = observed.sandbox
+        assert sandbox is not None
         node, directory = self._node, self._node.settings.pods_dir / pod.uid
         config_of_sandbox = self._sandbox_config(pod, sandbox.attempt)
 
@@ -128,6 +125,7 @@ class Starter:
             message_file=str(message_file),
             node=node.facts,
             seccomp_default=node.settings.seccomp_default,
+            target_id=_target(container, observed),
         )
         config = container_config(pod, container, given)
         (log_directory(node.settings.logs_dir, pod) / container.name).mkdir(parents=True, exist_ok=True)
@@ -181,6 +179,16 @@ class Starter:
 
     def _emit(self, pod: Pod, container: Container, type_: str, reason: str, message: str) -> None:
         self._node.reporter.event(pod, type_, reason, message, container.name)
+
+
+def _target(container: Container, observed: Observed) -> str:
+    """The id of the running container whose processes it shall see. Raises ConfigError."""
+    if not container.target:
+        return ""
+    here = observed.latest(container.target)
+    if here is None or not here.alive:
+        raise ConfigError(f'unable to find target container "{container.target}"')
+    return here.id
 
 
 class _StartError(AgentError):

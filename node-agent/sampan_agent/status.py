@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ def pod_status(pod: Pod, observed: Observed, memory: Memory, decision: Decision,
     phase = _phase(pod, observed, memory, decision, inits)
     status: dict[str, Any] = {
         "phase": phase,
-        "conditions": _conditions(pod, observed, decision, phase, mains, inits, here),
+        "conditions": _conditions(pod, observed, decision, phase, mains, inits, here)
+        + _resize_conditions(decision, memory, here),
         "startTime": pod.status.get("startTime") or rfc3339(memory.since),
         "qosClass": qos_class(pod.spec),
     }
@@ -43,6 +45,9 @@ def pod_status(pod: Pod, observed: Observed, memory: Memory, decision: Decision,
         status["hostIP"], status["hostIPs"] = here.host_ip, [{"ip": here.host_ip}]
     if ips := pod_ips(pod, observed, here.host_ip):
         status["podIP"], status["podIPs"] = ips[0], [{"ip": ip} for ip in ips]
+    ephemerals = [_container_status(pod, c, observed, memory, decision, here) for c in pod.ephemeral_containers]
+    if ephemerals:
+        status["ephemeralContainerStatuses"] = ephemerals
     if inits:
         status["initContainerStatuses"] = inits
     status["containerStatuses"] = mains
@@ -101,16 +106,17 @@ def _container_status(
         status["lastState"] = {"terminated": terminated(pod, container, previous, here)}
     if latest is not None:
         status["containerID"] = f"{here.runtime_name}://{latest.id}"
-    status["started"] = bool(latest and has_started(container, latest, memory))
+    if container.role is not Role.EPHEMERAL:
+        status["started"] = bool(latest and has_started(container, latest, memory))
     if latest is not None:
-        status.update(_as_given(container))
+        status.update(_as_given(container, latest))
     return status
 
 
-def _as_given(container: Container) -> dict[str, Any]:
-    """What the spec asked for and the node has granted: resources and mounts."""
+def _as_given(container: Container, latest: ObservedContainer) -> dict[str, Any]:
+    """What the node has granted: resources, as they are in force, and mounts."""
     granted: dict[str, Any] = {}
-    if resources := {k: v for k, v in (container.raw.get("resources") or {}).items() if v}:
+    if resources := json.loads(latest.resources or container.size):
         granted["resources"] = resources
         if requests := resources.get("requests"):
             granted["allocatedResources"] = requests
@@ -146,7 +152,7 @@ def _state(
             return {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
         return {"terminated": terminated(pod, container, latest, here)}
     waits_for_init = container.role is Role.MAIN and pod.init_containers and not decision.initialized
-    reason = "PodInitializing" if waits_for_init or container.role is not Role.MAIN else "ContainerCreating"
+    reason = "PodInitializing" if waits_for_init or container.role in (Role.INIT, Role.SIDECAR) else "ContainerCreating"
     return {"waiting": {"reason": reason}}
 
 
@@ -191,7 +197,7 @@ def _head(path: Path, limit: int) -> str:
 
 
 def _ready(container: Container, latest: ObservedContainer | None, memory: Memory) -> bool:
-    if latest is None:
+    if latest is None or container.role is Role.EPHEMERAL:
         return False
     if container.role is Role.INIT:
         return latest.state is State.EXITED and latest.exit_code == 0
@@ -245,6 +251,17 @@ def _conditions(
         _condition("ContainersReady", *containers, here),
         _condition("PodScheduled", "True", "", "", here),
     ]
+
+
+def _resize_conditions(decision: Decision, memory: Memory, here: Surroundings) -> list[dict[str, Any]]:
+    """While a resize is not done: waiting for room, or under way, perhaps with what went wrong."""
+    if not decision.resizing:
+        return []
+    if (pending := decision.resize_pending) is not None:
+        return [_condition("PodResizePending", "True", pending.reason, pending.message, here)]
+    failure = memory.resize_failure
+    reason, message = (failure.reason, failure.message) if failure else ("", "")
+    return [_condition("PodResizeInProgress", "True", reason, message, here)]
 
 
 def _verdict(failing: list[str], over: tuple[str, str], reason: str, prefix: str) -> tuple[str, str, str]:

@@ -1,9 +1,10 @@
 """What to do about one pod: `sync(pod, observed, memory, now) -> Decision`. Pure; the worker does the rest.
 
 The order of a pod's life: one sandbox; init containers one after the other (a sidecar counts as passed once it has
-started); then the main containers side by side. A finished container starts again as the restart policy says, once its
-crash back-off is over. A sandbox that died is replaced, and its pod begins again with the init containers. A pod that
-has ended, is being deleted or is past its deadline is stopped as a whole.
+started); then the main containers side by side. Ephemeral containers start as soon as they are there. A finished
+container starts again as the restart policy says, once its crash back-off is over. A sandbox that died is replaced, and
+its pod begins again with the init containers. A pod that has ended, is being deleted or is past its deadline is stopped
+as a whole.
 """
 
 from __future__ import annotations
@@ -57,7 +58,24 @@ class StopPod:
     remove: bool
 
 
-Action: TypeAlias = CreateSandbox | StartContainer | KillContainer | RemoveContainer | RemoveSandbox | StopPod
+@dataclass(frozen=True, slots=True)
+class ResizePod:
+    """The pod's cgroup and the named running containers (id, name) get the sizes the spec has."""
+
+    containers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResizePending:
+    """Why a resize is not made: Infeasible (never on this node) or Deferred (not now)."""
+
+    reason: str
+    message: str
+
+
+Action: TypeAlias = (
+    CreateSandbox | StartContainer | KillContainer | RemoveContainer | RemoveSandbox | ResizePod | StopPod
+)
 
 
 @dataclass(slots=True)
@@ -71,6 +89,9 @@ class Decision:
     ended: bool = False
     """Nothing of this pod will run again."""
     deadline_exceeded: bool = False
+    resizing: bool = False
+    """Some running container has not the size its spec has."""
+    resize_pending: ResizePending | None = None
 
     def wake(self, at: float) -> None:
         self.wake_at = at if self.wake_at is None else min(self.wake_at, at)
@@ -152,6 +173,8 @@ def _restarts(pod: Pod, container: Container, end: ObservedContainer) -> bool:
 
 def _sync_containers(pod: Pod, observed: Observed, memory: Memory, decision: Decision, now: float) -> None:
     assert observed.sandbox is not None
+    for container in pod.ephemeral_containers:
+        _sync_ephemeral(container, observed, memory, decision, now)
     current = {c.id for c in observed.containers if c.sandbox_id == observed.sandbox.id}
     begun = any((latest := observed.latest(c.name)) and latest.id in current for c in pod.main_containers)
     passed = True
@@ -168,6 +191,15 @@ def _sync_containers(pod: Pod, observed: Observed, memory: Memory, decision: Dec
     for container in pod.main_containers:
         over = _sync_main(pod, container, observed, current, memory, decision, now) and over
     decision.ended = over
+
+
+def _sync_ephemeral(container: Container, observed: Observed, memory: Memory, decision: Decision, now: float) -> None:
+    """Started once, whatever the others do, and never again."""
+    latest = observed.latest(container.name)
+    if latest is None:
+        _start(container, None, memory, decision, now)
+    elif latest.state is State.CREATED:
+        _restart_unstarted(container, latest, memory, decision, now)
 
 
 def _sync_init(

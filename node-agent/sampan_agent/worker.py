@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from sampan_api.clock import Clock
 
-from sampan_agent import volumes
+from sampan_agent import resizing, volumes
 from sampan_agent.cgroups import Cgroups
 from sampan_agent.cri import Cri
 from sampan_agent.env import NodeFacts
@@ -36,6 +36,7 @@ from sampan_agent.sync import (
     KillContainer,
     RemoveContainer,
     RemoveSandbox,
+    ResizePod,
     StartContainer,
     StopPod,
     sync,
@@ -68,6 +69,8 @@ class Node:
     tokens: Tokens
     facts: NodeFacts
     runtime_name: str = "sampan"
+    others: Callable[[str], resizing.Used] = lambda uid: resizing.Used()
+    """What all pods but this one ask for."""
     cluster_dns: tuple[str, ...] = ()
     cluster_domain: str = "cluster.local"
 
@@ -194,7 +197,10 @@ class PodWorker:
         if self._removed or pod.deleting:
             actions: list[Action] = [] if self.cleaned else [StopPod(remove=True)]
             return Decision(actions, ended=True)
-        return sync(pod, observed, self._memory, now)
+        decision = sync(pod, observed, self._memory, now)
+        others = self._node.others(pod.uid)
+        resizing.decide(pod, observed, self._memory, decision, self._node.facts, others, now)
+        return decision
 
     def _report(self, pod: Pod, observed: Observed, decision: Decision, now: float) -> None:
         if self._removed or (pod.deleting and self.cleaned and self._sent is not None):
@@ -245,9 +251,11 @@ class PodWorker:
                     return observed.with_sandbox(await cri.new_sandbox(sandbox_id))
             case StartContainer():
                 assert observed.sandbox is not None
-                started = await self._interruptible(self._starter.start_container(pod, action, observed.sandbox))
+                started = await self._interruptible(self._starter.start_container(pod, action, observed))
                 if started:
                     return observed.with_container(await cri.new_container(started, observed.sandbox.id))
+            case ResizePod():
+                await resizing.resize(self._node, pod, observed, action, self._memory)
             case KillContainer():
                 await self._stopper.kill_container(pod, action)
             case RemoveContainer():

@@ -74,7 +74,7 @@ async def test_fields_that_are_stored_only_are_named_in_warnings(http: Http) -> 
     container = {
         "name": "c",
         "image": IMAGE,
-        "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}],
+        "volumeDevices": [{"name": "v", "devicePath": "/dev/x"}],
         "resources": {"limits": {"ephemeral-storage": "1Gi"}},
         "securityContext": {"seLinuxOptions": {"level": "s0"}},
     }
@@ -85,7 +85,7 @@ async def test_fields_that_are_stored_only_are_named_in_warnings(http: Http) -> 
     ]
     assert await _warned(http, {"containers": [container], "volumes": volumes, "subdomain": "s"}) == [
         "spec.subdomain",
-        r"spec: container \"c\": resizePolicy",
+        r"spec: container \"c\": volumeDevices",
         r"spec: container \"c\": securityContext.seLinuxOptions",
         r"spec: container \"c\": resources.limits.ephemeral-storage",
         r"spec: volume \"v\": persistentVolumeClaim",

@@ -69,3 +69,12 @@ def test_references_of_a_pod():
         Reference("Secret", "ns", "env"),
         Reference("ConfigMap", "ns", "key"),
     }
+
+
+def test_conditions_of_a_resize_end_by_not_being_reported():
+    resizing = [{"type": kind, "status": "True"} for kind in ("PodResizePending", "PodResizeInProgress", "Mine")]
+    merged = merge_pod_status({"conditions": resizing}, {"conditions": [{"type": "Ready", "status": "True"}]})
+    assert [condition["type"] for condition in merged["conditions"]] == ["Ready", "Mine"]
+    reported = {"conditions": [{"type": "PodResizePending", "status": "True", "lastTransitionTime": "now"}]}
+    current = {"conditions": [{"type": "PodResizePending", "status": "True", "lastTransitionTime": "then"}]}
+    assert merge_pod_status(current, reported)["conditions"][0]["lastTransitionTime"] == "then"

@@ -35,6 +35,7 @@ def test_a_plan_for_v1():
         *(MakeDirectory("/set/a/b"), InheritCpuset("/set/a/b")),
     ]
     assert [step.describe() for step in plan if isinstance(step, Write)] == [
+        "write 1048576 to /mem/a/b/memory.memsw.limit_in_bytes",
         "write 1048576 to /mem/a/b/memory.limit_in_bytes",
         "write 1048576 to /mem/a/b/memory.memsw.limit_in_bytes",
         "write 512 to /cpu/a/b/cpu.shares",

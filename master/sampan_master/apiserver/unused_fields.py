@@ -23,7 +23,7 @@ AFFINITIES = ("podAffinity", "podAntiAffinity")
 POD_SECURITY_FIELDS = ("fsGroupChangePolicy", "seLinuxChangePolicy")
 SECURITY_FIELDS = ("appArmorProfile", "seLinuxOptions", "windowsOptions")
 """Of the pod's and of each container's security context."""
-CONTAINER_FIELDS = ("resizePolicy", "restartPolicyRules", "volumeDevices")
+CONTAINER_FIELDS = ("restartPolicyRules", "volumeDevices")
 VOLUME_SOURCES = frozenset({"emptyDir", "hostPath", "configMap", "secret", "downwardAPI", "projected"})
 PROJECTED_SOURCES = frozenset({"configMap", "secret", "downwardAPI", "serviceAccountToken"})
 """The sources the agent can mount; any other is named."""

@@ -11,6 +11,9 @@ from typing import Any
 from sampan_api.meta import Object
 
 _TERMINAL = ("Succeeded", "Failed")
+_PASSING = ("PodResizePending", "PodResizeInProgress")
+"""Conditions of a pod that end by not being reported any more."""
+
 _OTHERS = ("nominatedNodeName", "resourceClaimStatuses", "extendedResourceClaimStatus")
 """Fields of a pod's status that the master's own components write."""
 
@@ -34,7 +37,11 @@ def merge_conditions(current: list[dict[str, Any]], reported: list[dict[str, Any
 
 def merge_pod_status(current: dict[str, Any], reported: dict[str, Any]) -> dict[str, Any]:
     merged = dict(reported)
-    merged["conditions"] = merge_conditions(current.get("conditions") or [], reported.get("conditions") or [])
+    now = reported.get("conditions") or []
+    said = {condition["type"] for condition in now}
+    before = current.get("conditions") or []
+    kept = [c for c in before if c["type"] not in _PASSING or c["type"] in said]
+    merged["conditions"] = merge_conditions(kept, now)
     for field in _OTHERS:
         if field in current:
             merged[field] = current[field]

@@ -19,7 +19,8 @@ from cri_api.v1 import api_pb2_grpc as cri_grpc
 
 class FakeRuntime(cri_grpc.RuntimeServiceServicer, cri_grpc.ImageServiceServicer):  # type: ignore[misc]  # untyped base
     """Images in `images` are there; those in `registry` can be pulled. `ignores_term`: names of containers that only
-    SIGKILL ends. `commands`: exit codes of ExecSync by first word (default 0). `stream_url`: where Exec sends."""
+    SIGKILL ends. `commands`: exit codes of ExecSync by first word (default 0). `stream_url`: where Exec sends.
+    `update_refusal`: why UpdateContainerResources fails."""
 
     def __init__(self, socket: Path) -> None:
         self.endpoint = f"unix://{socket}"
@@ -34,6 +35,7 @@ class FakeRuntime(cri_grpc.RuntimeServiceServicer, cri_grpc.ImageServiceServicer
         self.stops: list[tuple[str, int]] = []
         self.pod_cidr = ""
         self.stream_url = ""
+        self.update_refusal = ""
         self._ids = itertools.count(1)
         self._addresses = itertools.count(2)
         self._listeners: set[asyncio.Queue[Any]] = set()
@@ -225,6 +227,15 @@ class FakeRuntime(cri_grpc.RuntimeServiceServicer, cri_grpc.ImageServiceServicer
         if container is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such container")
         return cri.ContainerStatusResponse(status=container)
+
+    async def UpdateContainerResources(self, request: Any, context: Any) -> Any:
+        container = self.containers[request.container_id]
+        if self.update_refusal:
+            await context.abort(grpc.StatusCode.INTERNAL, self.update_refusal)
+        self.calls.append(f"UpdateContainerResources {container.metadata.name}")
+        container.resources.linux.MergeFrom(request.linux)
+        container.annotations.update(request.annotations)
+        return cri.UpdateContainerResourcesResponse()
 
     async def ReopenContainerLog(self, request: Any, context: Any) -> Any:
         _touch(self.containers[request.container_id].log_path)

@@ -56,6 +56,8 @@ class Write:
     value: str
     optional: bool = False
     """The file may be missing: a kernel built without it, or a controller that is not there."""
+    refusable: bool = False
+    """The kernel may find the value invalid as things stand now."""
 
     def describe(self) -> str:
         return f"write {self.value} to {self.path}"
@@ -69,6 +71,9 @@ class Write:
             raise
         try:
             os.write(fd, self.value.encode())
+        except OSError as error:
+            if not (self.refusable and error.errno == errno.EINVAL):
+                raise
         finally:
             os.close(fd)
 
@@ -143,12 +148,14 @@ def create_plan(hierarchies: Hierarchies, cgroup: Cgroup) -> list[Step]:
 
 
 def _v1_limits(hierarchies: Hierarchies, cgroup: Cgroup) -> Iterator[Step]:
-    def write(controller: str, file: str, value: object, *, optional: bool = False) -> Iterator[Step]:
+    def write(controller: str, file: str, value: object, **may: bool) -> Iterator[Step]:
         if controller in hierarchies.v1:
             path = directory(hierarchies.v1[controller], cgroup.path)
-            yield Write(f"{path}/{file}", str(value), optional)
+            yield Write(f"{path}/{file}", str(value), **may)
 
     if cgroup.memory_limit:
+        # Memory with swap is never less than memory alone: raised before it, lowered after it.
+        yield from write("memory", "memory.memsw.limit_in_bytes", cgroup.memory_limit, optional=True, refusable=True)
         yield from write("memory", "memory.limit_in_bytes", cgroup.memory_limit)
         yield from write("memory", "memory.memsw.limit_in_bytes", cgroup.memory_limit, optional=True)
     if cgroup.cpu_shares:

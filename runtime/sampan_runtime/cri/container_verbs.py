@@ -238,7 +238,8 @@ async def container_status(daemon: Daemon, request: cri.ContainerStatusRequest) 
 async def update_container_resources(
     daemon: Daemon, request: cri.UpdateContainerResourcesRequest
 ) -> cri.UpdateContainerResourcesResponse:
-    """Fields that are 0 stay as they are."""
+    """Fields that are 0 stay as they are. Annotations join the container's own, so that the caller finds again what it
+    noted with a change."""
     container = daemon.records.container(request.container_id)
     async with container.lock:
         if container.state not in (ContainerState.CREATED, ContainerState.RUNNING):
@@ -246,6 +247,7 @@ async def update_container_resources(
         limits = container_plan.cgroup(container.cgroup, request.linux)
         await asyncio.to_thread(cgroups.create, daemon.hierarchies, limits)
         container.config.linux.resources.MergeFrom(request.linux)
+        container.config.annotations.update(request.annotations)
         await daemon.records.save_container_config(container, new=False)
     return cri.UpdateContainerResourcesResponse()
 
