@@ -130,6 +130,12 @@ async def test_cpu_and_memory_of_a_container_change_through_resize_alone(http: H
     }
     assert answer.json["metadata"]["generation"] == before["metadata"]["generation"] + 1
     assert (await http("GET", RESIZE)).json == answer.json
+    [_, mine] = answer.json["metadata"]["managedFields"]
+    sizes = {"f:limits": {"f:memory": {}}, "f:requests": {"f:cpu": {}}}
+    assert (mine["subresource"], mine["fieldsV1"]) == (
+        "resize",
+        {"f:spec": {"f:containers": {'k:{"name":"c"}': {"f:resources": sizes}}}},
+    )
     ignored = await http("PATCH", RESIZE, {"spec": {"containers": [{"name": "c", "image": "x"}]}}, STRATEGIC)
     assert (ignored.code, ignored.json) == (200, answer.json)
     main = {"spec": {"containers": [resources(limits={"cpu": "2"})]}}

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sampan_api.fields import fields
-from sampan_api.fieldsets.sets import FieldSet
 from sampan_api.meta import Object
-from sampan_api.models.core_v1.pod import PodSpec
 
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.validation.ephemeral import validate_additions
@@ -15,14 +12,6 @@ from sampan_master.apiserver.validation.fields import Errors
 from sampan_master.apiserver.validation.resize import validate_resize
 
 _LISTS = ("initContainers", "containers")
-
-
-def _all_but(*changing: str) -> FieldSet:
-    spec: FieldSet = {f"f:{name}": {} for name in fields(PodSpec) if name not in changing}
-    return {"f:metadata": {}, "f:spec": spec, "f:status": {}}
-
-
-ALL_BUT_EPHEMERAL, ALL_BUT_CONTAINERS = _all_but("ephemeralContainers"), _all_but(*_LISTS)
 
 
 def only_ephemeral(rt: ResourceType, new: Object, old: Object) -> Object:

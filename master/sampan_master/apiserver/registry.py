@@ -300,7 +300,8 @@ class Registry:
     def _prepared(self, rt: ResourceType, new: Object, old: Object, options: WriteOptions, scope: Scope) -> Object:
         if scope.defaults:
             rt.default(new)
-        owners = owners_after(rt, new, old, options, self.clock.now(), scope)
+        claimed = scope.restrict(rt, new, old) if scope.narrow else new
+        owners = owners_after(rt, claimed, old, options, self.clock.now(), scope)
         if scope.defaults:
             self._admission.on_update(rt, new, old)
         new = with_owners(scope.restrict(rt, new, old), owners)

@@ -25,13 +25,15 @@ def _everything_changes(rt: ResourceType) -> FieldSet:
 @dataclass(frozen=True, slots=True)
 class Scope:
     """`defaults`: the door takes a whole object, so defaults and admission apply to it. `subresource` is how
-    managedFields name the door, `untouched` what it leaves alone: nobody comes to own that through it."""
+    managedFields name the door, `untouched` what it leaves alone: nobody comes to own that through it. `narrow`: that
+    is more than a set of fields can say, so owners are told by what `restrict` leaves of the client's object."""
 
     restrict: Callable[[ResourceType, Object, Object], Object]
     validate: Callable[[ResourceType, Object, Object], Errors]
     defaults: bool = False
     subresource: str = ""
     untouched: Callable[[ResourceType], FieldSet] = _everything_changes
+    narrow: bool = False
 
 
 def _main(rt: ResourceType, new: Object, old: Object) -> Object:
@@ -101,14 +103,8 @@ EPHEMERAL = Scope(
     pod_scopes.check_ephemeral,
     defaults=True,
     subresource="ephemeralcontainers",
-    untouched=lambda rt: pod_scopes.ALL_BUT_EPHEMERAL,
+    narrow=True,
 )
-RESIZE = Scope(
-    pod_scopes.only_resources,
-    pod_scopes.check_resources,
-    defaults=True,
-    subresource="resize",
-    untouched=lambda rt: pod_scopes.ALL_BUT_CONTAINERS,
-)
+RESIZE = Scope(pod_scopes.only_resources, pod_scopes.check_resources, defaults=True, subresource="resize", narrow=True)
 
 BY_SUBRESOURCE = {"": MAIN, "status": STATUS, "finalize": FINALIZE, "ephemeralcontainers": EPHEMERAL, "resize": RESIZE}
