@@ -83,6 +83,7 @@ class Page:
 
 def list_options(query: Query) -> ListOptions:
     """Raises BadRequest, Invalid."""
+    integer(query, "timeoutSeconds")
     options = ListOptions(
         resource_version=first(query, "resourceVersion"),
         match=first(query, "resourceVersionMatch"),

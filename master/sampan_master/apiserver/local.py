@@ -7,7 +7,7 @@ here: our own parts have no excuse. Objects given out are shared with the cache.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import Any
 
 from sampan_api.client import (
@@ -79,14 +79,15 @@ class LocalClient:
         options = WatchOptions(resource_version=resource_version, bookmarks=True, timeout=_FOREVER)
         registry, selected = self._registry, self._select(rt, selection)
         watch = await open_watch(registry.storage.cache, registry.clock, rt, selected, options)
-        for entry in watch.initial:
-            yield WatchEvent(EventType.ADDED, entry.obj)
-        async with aclosing(watch.batches()) as batches:
-            async for batch in batches:
-                for change in batch:
-                    yield WatchEvent(change.type, change.obj)
-                if not batch:
-                    yield WatchEvent(EventType.BOOKMARK, watch.bookmark())
+        with closing(watch):
+            for entry in watch.initial:
+                yield WatchEvent(EventType.ADDED, entry.obj)
+            async with aclosing(watch.batches()) as batches:
+                async for batch in batches:
+                    for change in batch:
+                        yield WatchEvent(change.type, change.obj)
+                    if not batch:
+                        yield WatchEvent(EventType.BOOKMARK, watch.bookmark())
 
     async def create(self, resource: Resource, obj: Object, namespace: str = "", subresource: str = "") -> Object:
         rt, options = self._type(resource), self._options()

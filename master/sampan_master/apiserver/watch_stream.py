@@ -82,6 +82,7 @@ class WatchStreams:
                 await request.stream(stream)
         finally:
             self._open.discard(watch)
+            watch.close()
             gone.cancel()
             with suppress(asyncio.CancelledError):
                 await gone

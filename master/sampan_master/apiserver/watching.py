@@ -51,6 +51,7 @@ class WatchOptions:
 
 def watch_options(query: Query) -> WatchOptions:
     """Raises BadRequest, Invalid."""
+    integer(query, "limit")
     initial = flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None
     match = first(query, "resourceVersionMatch")
     errors: list[FieldError] = []
@@ -98,6 +99,7 @@ class Watch:
         self._clock = clock
 
     def close(self) -> None:
+        """Idempotent; whoever reads `batches` gets their end."""
         self._watcher.close()
 
     def bookmark(self, *, initial_end: bool = False) -> Object:
@@ -135,7 +137,7 @@ class Watch:
         finally:
             changes.cancel()
             timer.cancel()
-            self._watcher.close()
+            self.close()
 
 
 def next_bookmark(now: float, end: float) -> float:
