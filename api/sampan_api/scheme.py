@@ -50,6 +50,7 @@ _HOMES = {
     "autoscaling/v1": {"HorizontalPodAutoscaler": "autoscaling_v1", "Scale": "autoscaling_v1"},
     "autoscaling/v2": {"HorizontalPodAutoscaler": "autoscaling_v2"},
     "batch/v1": {"CronJob": "batch_v1", "Job": "batch_v1"},
+    "certificates.k8s.io/v1": {"CertificateSigningRequest": "certificates_v1"},
     "coordination.k8s.io/v1": {"Lease": "coordination_v1"},
     "discovery.k8s.io/v1": {"EndpointSlice": "discovery_v1"},
     "events.k8s.io/v1": {"Event": "events_v1"},

@@ -8,6 +8,7 @@
 * RuntimeClass: overhead and choice of nodes of the class a pod names are written into it; a class whose handler no node
   serves is refused to pods, since they could run nowhere.
 * DefaultStorageClass: a claim that names no class gets the default one.
+* CertificateSigningRequest: who asks is written by the server; nobody is made `system:masters` by our own authority.
 * DefaultTolerationSeconds: a pod stays on a lost node for five minutes unless it says otherwise.
 """
 
@@ -19,6 +20,7 @@ from sampan_api.meta import Object
 
 from sampan_master.apiserver import api_access, problems
 from sampan_master.apiserver.options import WriteOptions
+from sampan_master.apiserver.requesters import refuse_masters, write_requester
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.resources import runtimeclasses, storageclasses
 from sampan_master.apiserver.validation.persistent import BETA_CLASS
@@ -42,6 +44,9 @@ class Admission:
             await self._priority(rt, obj)
             await self._runtime_class(rt, obj)
             self._tolerations(obj)
+        elif rt.kind == "CertificateSigningRequest":
+            write_requester(obj, options.user)
+            refuse_masters(rt, obj)
         elif rt.kind == "Node":
             _not_ready_taint(obj)
         elif rt.kind == "RuntimeClass":

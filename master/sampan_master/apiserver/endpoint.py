@@ -180,6 +180,7 @@ class ResourceEndpoint:
 
     async def _create(self, request: ApiRequest, target: Target) -> None:
         options = write_options(request.query, "CreateOptions", request.header(b"user-agent"))
+        options.user = request.user
         body = await request.body()
         if target.subresource is not None:
             await self._create_subresource(request, target, body, options)
@@ -210,6 +211,7 @@ class ResourceEndpoint:
     async def _update(self, request: ApiRequest, target: Target) -> None:
         rt, namespace = target.type, target.namespace or ""
         options = write_options(request.query, "UpdateOptions", request.header(b"user-agent"))
+        options.user = request.user
         body = await request.body()
         content_type = request.header(b"content-type")
         name_of_scope = target.subresource.name if target.subresource else ""
@@ -230,6 +232,7 @@ class ResourceEndpoint:
         rt, namespace = target.type, target.namespace or ""
         patch = read_patch(await request.body(), request.header(b"content-type"))
         options = write_options(request.query, "PatchOptions", request.header(b"user-agent"))
+        options.user = request.user
         scope = target.subresource.name if target.subresource else ""
         if scope == "scale":
             result = await scaling.patch_scale(self._registry, rt, namespace, target.name, patch, options)

@@ -56,7 +56,7 @@ class LocalClient:
         return found
 
     def _options(self) -> WriteOptions:
-        return WriteOptions(validation=FieldValidation.STRICT, manager=self._manager)
+        return WriteOptions(validation=FieldValidation.STRICT, manager=self._manager, user=self.user)
 
     def _select(self, rt: ResourceType, selection: Selection) -> Selected:
         return select(rt, selection.namespace, selection.label_selector, selection.field_selector)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sampan_api.client import DeleteOptions
+from sampan_api.client import DeleteOptions, UserInfo
 from sampan_api.errors import BadRequest
 
 from sampan_master.apiserver.go_numbers import parse_int
@@ -31,13 +31,14 @@ class FieldValidation(StrEnum):
 
 @dataclass(slots=True)
 class WriteOptions:
-    """`warnings` collects what the answer says in `Warning` headers."""
+    """`user` is who writes; `warnings` collects what the answer says in `Warning` headers."""
 
     dry_run: bool = False
     validation: FieldValidation = FieldValidation.WARN
     manager: str = "unknown"
     force: bool = False
     warnings: list[str] = field(default_factory=list)
+    user: UserInfo = field(default_factory=lambda: UserInfo(""))
 
 
 def first(query: Query, name: str) -> str:

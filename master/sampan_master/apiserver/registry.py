@@ -305,6 +305,7 @@ class Registry:
         if scope.defaults:
             self._admission.on_update(rt, new, old)
         new = with_owners(scope.restrict(rt, new, old), owners)
+        rt.stamp(new, old, self.clock.now())
         preparing.for_update(rt, new, old)
         specific = [*object_meta.validate_update(new, old), *scope.validate(rt, new, old)]
         self._validate(rt, new, specific)

@@ -64,6 +64,10 @@ def no_rename(obj: Object, before: str) -> None:
     pass
 
 
+def no_times(new: Object, old: Object, now: float) -> None:
+    pass
+
+
 def no_errors(obj: Object) -> Errors:
     return iter(())
 
@@ -136,6 +140,7 @@ class ResourceType:
     told so. `deprecated`: what every answer warns of. `allocate` gives a new or changed object what no other of its
     kind may have; the store takes the object only if those others are still as `allocate` saw them.
 
+    `stamp` writes the times of an update that are the server's.
     `field_selectors` maps a selectable path beside metadata.name and metadata.namespace to its reader.
     Deletion: `grace` says how many seconds the object has (None asked: its own default), `lingers` whether something
     still holds it, `mark_deleted` changes more than the timestamp, `answers_object` makes DELETE answer with the object
@@ -159,6 +164,7 @@ class ResourceType:
     rename: Callable[[Object, str], None] = no_rename
     prepare_update: Callable[[Object, Object], None] = nothing_on_update
     prepare_status: Callable[[Object, Object], None] = nothing_on_update
+    stamp: Callable[[Object, Object, float], None] = no_times
     validate: Callable[[Object], Errors] = no_errors
     validate_create: Callable[[Object], Errors] = no_errors
     validate_update: Callable[[Object, Object], Errors] = no_update_errors

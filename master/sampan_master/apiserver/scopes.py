@@ -14,6 +14,7 @@ from sampan_api.meta import Object
 
 from sampan_master.apiserver import pod_scopes
 from sampan_master.apiserver.resource import ResourceType
+from sampan_master.apiserver.validation.certificates import validate_approval
 from sampan_master.apiserver.validation.fields import Errors
 from sampan_master.apiserver.validation.metadata import finalizer_names
 
@@ -84,6 +85,19 @@ def _validate_finalize(rt: ResourceType, new: Object, old: Object) -> Errors:
     yield from finalizer_names(new["spec"].get("finalizers") or [], "spec.finalizers")
 
 
+def _approval(rt: ResourceType, new: Object, old: Object) -> Object:
+    """`certificatesigningrequests/approval`: status.conditions and metadata."""
+    status = {k: v for k, v in (old.get("status") or {}).items() if k != "conditions"}
+    conditions = (new.get("status") or {}).get("conditions")
+    if conditions:
+        status = {"conditions": conditions, **status}
+    return {**old, "metadata": new["metadata"], "status": status}
+
+
+def _validate_approval(rt: ResourceType, new: Object, old: Object) -> Errors:
+    yield from validate_approval(new, old)
+
+
 _STATUS: FieldSet = {"f:status": {}}
 _ALL_BUT_STATUS: FieldSet = {
     "f:metadata": {"f:deletionTimestamp": {}, "f:generateName": {}, "f:ownerReferences": {}},
@@ -106,5 +120,18 @@ EPHEMERAL = Scope(
     narrow=True,
 )
 RESIZE = Scope(pod_scopes.only_resources, pod_scopes.check_resources, defaults=True, subresource="resize", narrow=True)
+APPROVAL = Scope(
+    _approval,
+    _validate_approval,
+    subresource="approval",
+    untouched=lambda rt: {"f:spec": {}, "f:status": {"f:certificate": {}}},
+)
 
-BY_SUBRESOURCE = {"": MAIN, "status": STATUS, "finalize": FINALIZE, "ephemeralcontainers": EPHEMERAL, "resize": RESIZE}
+BY_SUBRESOURCE = {
+    "": MAIN,
+    "status": STATUS,
+    "finalize": FINALIZE,
+    "ephemeralcontainers": EPHEMERAL,
+    "resize": RESIZE,
+    "approval": APPROVAL,
+}

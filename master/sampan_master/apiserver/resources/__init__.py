@@ -8,6 +8,7 @@ from sampan_api.client import Resource
 
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.resources import (
+    certificatesigningrequests,
     clusterrolebindings,
     clusterroles,
     configmaps,
@@ -95,6 +96,7 @@ BUILT_IN = ResourceTable(
         statefulsets.RESOURCE,
         cronjobs.RESOURCE,
         jobs.RESOURCE,
+        certificatesigningrequests.RESOURCE,
         poddisruptionbudgets.RESOURCE,
         clusterrolebindings.RESOURCE,
         clusterroles.RESOURCE,
