@@ -75,7 +75,7 @@ _HOMES = {
     "storage.k8s.io/v1": {"StorageClass": "storage_v1"},
 }
 
-_EVERYWHERE = frozenset({"DeleteOptions", "Status"})
+EVERYWHERE = frozenset({"DeleteOptions", "Status"})
 """Kinds that clients send under whatever group and version they are talking to."""
 
 
@@ -96,7 +96,7 @@ def kinds() -> dict[str, tuple[str, ...]]:
 @cache
 def model_for(api_version: str, kind: str) -> type[Model]:
     """The class of a kind. Raises UnknownKind."""
-    home = _HOMES.get("meta.k8s.io/v1" if kind in _EVERYWHERE else api_version, {})
+    home = _HOMES.get("meta.k8s.io/v1" if kind in EVERYWHERE else api_version, {})
     if kind not in home:
         raise UnknownKind(api_version, kind)
     model: type[Model] = getattr(import_module(f"sampan_api.models.{home[kind]}"), kind)

@@ -55,6 +55,17 @@ async def test_a_pod_that_goes_at_once_is_answered_as_a_pod_without_time_left(ht
     assert (await http("GET", f"{NS}/pods/web")).code == 404
 
 
+@pytest.mark.parametrize("group", ["v1", "meta.k8s.io/v1", "apps/v1"])
+async def test_typed_clients_send_their_options_as_protobuf_of_any_group(http: Http, group: str) -> None:
+    await made(http, held(config_map(), "example.com/held"))
+    type_meta = bytes([0x0A, len(group)]) + group.encode() + b"\x12\x0dDeleteOptions"
+    body = b"k8s\x00\x0a" + bytes([len(type_meta)]) + type_meta + b"\x12\x0c\x22\x0aForeground"
+    kind = {"Content-Type": "application/vnd.kubernetes.protobuf"}
+    answer = await http("DELETE", f"{NS}/configmaps/cm", body, kind)
+    assert answer.code == 200, answer.text
+    assert "foregroundDeletion" in answer.json["metadata"]["finalizers"]
+
+
 async def test_a_service_account_is_answered_as_it_was(http: Http) -> None:
     await made(http, {"kind": "ServiceAccount", "metadata": {"name": "robot"}})
     answer = await http("DELETE", f"{NS}/serviceaccounts/robot")

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
+import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +41,47 @@ def clean(cluster: Cluster) -> Iterator[Cluster]:
     _empty(cluster)
     yield cluster
     _empty(cluster)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = f"own-{uuid.uuid4().hex[:8]}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def strangers() -> Iterator[None]:
+    """For tests of libraries that leave sockets to the garbage collector: what they leave is collected here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
+
+
+WEB = """
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: c
+    image: busybox:1.35
+    command: [sh, -c, "mkdir /www; echo hello > /www/index.html; echo ready; exec httpd -f -p 8080 -h /www"]
+"""
+
+
+@pytest.fixture(scope="session")
+def web(cluster: Cluster) -> Iterator[str]:
+    """A namespace in which pod web serves "hello" on port 8080 and has said "ready"."""
+    cluster.kubectl("create", "namespace", "web")
+    cluster.kubectl("apply", "-n", "web", "-f", "-", stdin=WEB)
+    cluster.kubectl("wait", "-n", "web", "--for=condition=Ready", "pod/web", "--timeout=30s")
+    yield "web"
+    cluster.kubectl("delete", "namespace", "web", "--wait=false")
 
 
 def _empty(cluster: Cluster) -> None:

@@ -13,7 +13,7 @@ import orjson
 from sampan_api import protobuf, schema
 from sampan_api.errors import ApiError, BadRequest, UnsupportedMediaType
 from sampan_api.meta import Object
-from sampan_api.scheme import UnknownKind
+from sampan_api.scheme import EVERYWHERE, UnknownKind
 
 from sampan_master.apiserver.options import FieldValidation, WriteOptions
 from sampan_master.apiserver.representations import JSON, YAML
@@ -123,7 +123,7 @@ def report_unknown(said: list[str], options: WriteOptions, error: ApiError) -> N
 
 def _check_kind(data: dict[str, Any], api_version: str, kind: str) -> None:
     said_kind, said_version = data.get("kind") or kind, data.get("apiVersion") or api_version
-    if said_kind == kind and said_version == api_version:
+    if said_kind == kind and (said_version == api_version or kind in EVERYWHERE):
         return
     if not isinstance(said_kind, str) or not isinstance(said_version, str):
         raise BadRequest(_unrecognized(kind, "json parse error: kind and apiVersion must be strings"))
