@@ -6,18 +6,12 @@
 
 `update` and `patch` take a scope: which part of the object this door may change (main, status, finalize, …).
 Objects given in are decoded already and belong to the registry from then on; entries given out are shared.
-
-**Allocation** (service addresses): what is taken is what the other objects of the kind in the cache hold. The write
-names the revision they were seen at, and the store refuses it when one of them was written since; then all is decided
-anew. This master does one such write at a time, so only another master can come in between.
 """
 
 from __future__ import annotations
 
-import asyncio
 import copy
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,14 +24,15 @@ from sampan_api.meta import Object
 
 from sampan_master.apiserver import deletion, preparing, problems
 from sampan_master.apiserver.admission import Admission
+from sampan_master.apiserver.allocating import Allocations
 from sampan_master.apiserver.decoding import convert, report_unknown
 from sampan_master.apiserver.options import WriteOptions
 from sampan_master.apiserver.ownership import keep_times, own_created, owners_after, with_owners
-from sampan_master.apiserver.resource import SERVICE_NETWORK, Allocation, ResourceType, ServiceNetwork
+from sampan_master.apiserver.resource import SERVICE_NETWORK, ResourceType, ServiceNetwork
 from sampan_master.apiserver.scopes import MAIN, Scope
 from sampan_master.apiserver.validation import metadata as object_meta
 from sampan_master.apiserver.validation.fields import go_quote, invalid_object
-from sampan_master.storage import Entry, KeyExists, KeyMissing, Storage, Unwritten, WrittenMeanwhile
+from sampan_master.storage import Entry, KeyExists, KeyMissing, Storage
 from sampan_master.storage.entry import encode
 
 _NAME_ATTEMPTS = 8
@@ -101,8 +96,7 @@ class Registry:
         self.clock = clock
         self._admission = admission
         self._event_ttl = event_ttl
-        self._network = network
-        self._allocation = asyncio.Lock()
+        self._allocations = Allocations(storage, network)
 
     async def get(self, rt: ResourceType, namespace: str, name: str) -> Entry:
         """The object as of now. Raises NotFound."""
@@ -142,45 +136,15 @@ class Registry:
         if options.dry_run:
             if self.storage.cache.get(key) is not None:
                 raise KeyExists(key)
-            self._allocate(rt, obj, None, key, dry_run=True)
+            self._allocations.allocate(rt, obj, None, dry_run=True)
             return Draft(obj)
         try:
             with problems.translated_refusal():
-                async with self._allocating(rt) as seeing:
-                    if not seeing:
-                        return await self.storage.create(key, obj, ttl=ttl)
-                    return await self._create_allocated(rt, key, obj, seeing)
+                if rt.allocator is not None:
+                    return await self._allocations.create(rt, key, obj)
+                return await self.storage.create(key, obj, ttl=ttl)
         except KeyMissing as error:
             raise problems.not_found(rt, name) from error
-
-    async def _create_allocated(self, rt: ResourceType, key: str, obj: Object, seeing: str) -> Entry:
-        while True:
-            given = Unwritten(seeing, self.storage.cache.revision)
-            complete = copy.deepcopy(obj)
-            self._allocate(rt, complete, None, key, dry_run=False)
-            try:
-                return await self.storage.create(key, complete, given=given)
-            except WrittenMeanwhile:
-                await self.storage.cache.fresh()
-
-    @asynccontextmanager
-    async def _allocating(self, rt: ResourceType) -> AsyncIterator[str]:
-        """Where the objects lie that a write of this type must have seen; "" for types that allocate nothing."""
-        if rt.allocate is None:
-            yield ""
-            return
-        async with self._allocation:
-            await self.storage.cache.fresh()
-            yield rt.prefix()
-
-    def _allocate(self, rt: ResourceType, new: Object, old: Object | None, key: str, *, dry_run: bool) -> None:
-        if rt.allocate is None:
-            return
-        entries = self.storage.cache.list(rt.prefix()).entries
-        others = [entry.obj for entry in entries if entry.key != key]
-        errors = [*rt.allocate(new, old, Allocation(others, self._network, dry_run))]
-        if errors:
-            raise invalid_object(rt.kind, rt.group, new["metadata"]["name"], errors)
 
     def _validate(self, rt: ResourceType, obj: Object, specific: Any) -> None:
         metadata = obj["metadata"]
@@ -198,7 +162,7 @@ class Registry:
             old = entry.obj
             self._check_current(rt, obj, old)
             # The change may be tried twice, and what follows writes into the object.
-            return copy.deepcopy(obj) if rt.allocate else {**obj, "metadata": dict(obj["metadata"])}
+            return copy.deepcopy(obj) if rt.allocator else {**obj, "metadata": dict(obj["metadata"])}
 
         try:
             return await self._change(rt, namespace, name, replace, options, scope), False
@@ -288,7 +252,7 @@ class Registry:
         while True:
             try:
                 with problems.translated_refusal():
-                    async with self._allocating(rt) as seeing:
+                    async with self._allocations.alone(rt) as seeing:
                         ttl = self._event_ttl if rt.expires else 0
                         entry = await self.storage.update(key, change, ttl=ttl, seeing=seeing)
             except _Finished as finished:
@@ -310,8 +274,7 @@ class Registry:
         specific = [*object_meta.validate_update(new, old), *scope.validate(rt, new, old)]
         self._validate(rt, new, specific)
         if scope.defaults:
-            key = rt.key(new["metadata"].get("namespace", ""), new["metadata"]["name"])
-            self._allocate(rt, new, old, key, dry_run=options.dry_run)
+            self._allocations.allocate(rt, new, old, dry_run=options.dry_run)
             known = set(rt.warnings(old))
             options.warnings += [said for said in rt.warnings(new) if said not in known]
         return keep_times(new, old)

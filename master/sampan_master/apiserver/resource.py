@@ -8,7 +8,7 @@ place, `validate*` only look.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,12 +124,21 @@ SERVICE_NETWORK = ServiceNetwork()
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """What `ResourceType.allocate` decides by: all other stored objects of the kind, and where from. In a dry run
-    nothing may be taken, so nothing is compared either."""
+    """What an allocation decides by: what others of the kind hold, and where from. In a dry run nothing may be taken,
+    so nothing is compared either."""
 
-    others: Sequence[Object]
+    taken: Container[str]
     network: ServiceNetwork
     dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Allocator:
+    """How a kind gets what each of its objects must have alone. `holds`: all of that an object has; `allocate` writes
+    it into a new or changed object."""
+
+    holds: Callable[[Object], Iterable[str]]
+    allocate: Callable[[Object, Object | None, Allocation], Errors]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,8 +146,7 @@ class ResourceType:
     """`generation`: counts spec changes, with `counts_annotations` those of annotations too. `separate_status`: only
     `/status` writes status. `storage`: the directory of its keys, the plural unless another resource has it too.
     `expires`: events, which go by themselves. `idle`: no part of Sampan acts on the kind yet; whoever creates one is
-    told so. `deprecated`: what every answer warns of. `allocate` gives a new or changed object what no other of its
-    kind may have; the store takes the object only if those others are still as `allocate` saw them.
+    told so. `deprecated`: what every answer warns of. `allocator`: see `allocating`.
 
     `stamp` writes the times of an update that are the server's.
     `field_selectors` maps a selectable path beside metadata.name and metadata.namespace to its reader.
@@ -177,7 +185,7 @@ class ResourceType:
     expires: bool = False
     idle: bool = False
     deprecated: str = ""
-    allocate: Callable[[Object, Object | None, Allocation], Errors] | None = None
+    allocator: Allocator | None = None
     grace: Callable[[Object, int | None], int] = no_grace
     lingers: Callable[[Object], bool] = has_finalizers
     mark_deleted: Callable[[Object], None] = nothing

@@ -1,21 +1,19 @@
-"""Cluster addresses and node ports: chosen when a service needs them, and never held by two services.
+"""Cluster addresses and node ports: chosen when a service needs them, and never held by two services (`allocating`).
 
-There is no book of what is taken: the stored services are the book, so nothing can leak or be left behind by a crash.
-`allocate` reads them from the cache, and the store takes the service only if no other was written meanwhile (see
-`Registry`), which also holds between masters. Free ones are chosen at random, from the upper part of the range first:
-the lower part is left to those who choose by themselves. A dry run shows an address and ports that nobody can have.
+Free ones are chosen at random, from the upper part of the range first: the lower part is left to those who choose by
+themselves. A dry run shows an address and ports that nobody can have.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from sampan_api.errors import InternalError
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resource import Allocation, ServiceNetwork
+from sampan_master.apiserver.resource import Allocation, Allocator, ServiceNetwork
 from sampan_master.apiserver.service_types import (
     HEADLESS,
     LOAD_BALANCER,
@@ -34,7 +32,7 @@ _TAKEN_PORT = "provided port is already allocated"
 _FULL = "range is full"
 
 
-def allocate(obj: Object, old: Object | None, context: Allocation) -> Errors:
+def _allocate(obj: Object, old: Object | None, context: Allocation) -> Errors:
     """Writes addresses and ports into the spec. Yields what was asked for and cannot be had; raises InternalError when
     nothing is left."""
     spec, before = obj["spec"], old["spec"] if old is not None else {}
@@ -63,35 +61,30 @@ def _wrong_ip(address: str, context: Allocation) -> str:
     network = ipaddress.ip_network(context.network.cidr)
     if ipaddress.ip_address(address) not in network:
         return _FOREIGN_IP
-    return _TAKEN_IP if ipaddress.ip_address(address) in _taken_ips(context.others) else ""
-
-
-def _taken_ips(others: Iterable[Object]) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    texts = (text for other in others for text in other["spec"].get("clusterIPs") or [])
-    return {ipaddress.ip_address(text) for text in texts if text != HEADLESS}
+    return _TAKEN_IP if address in context.taken else ""
 
 
 def _free_ip(context: Allocation) -> str:
     network = ipaddress.ip_network(context.network.cidr)
     if context.dry_run:
         return str(network.network_address)
-    taken = {int(address) for address in _taken_ips(context.others)}
     # The first address names the network, the last one everybody in it.
-    first, end = int(network.network_address) + 1, int(network.network_address) + network.num_addresses - 1
-    chosen = _choose(range(first, end), min(max(16, network.num_addresses // 16), 256), taken)
+    places = range(1, network.num_addresses - 1)
+    reserved = min(max(16, network.num_addresses // 16), 256)
+    chosen = _choose(places, reserved, lambda place: str(network[place]) in context.taken)
     if chosen is None:
         raise InternalError(f"Internal error occurred: failed to allocate a serviceIP: {_FULL}")
-    return str(network[chosen - int(network.network_address)])
+    return str(network[chosen])
 
 
-def _choose(numbers: range, reserved: int, taken: set[int]) -> int | None:
+def _choose(numbers: range, reserved: int, is_taken: Callable[[int], bool]) -> int | None:
     """One that is free, at random; the first `reserved` ones only when all others are taken."""
     for part in (numbers[reserved:], numbers[:reserved]):
         for _ in range(_TRIES if part else 0):
             chosen = random.choice(part)
-            if chosen not in taken:
+            if not is_taken(chosen):
                 return chosen
-        free = next((number for number in part if number not in taken), None)
+        free = next((number for number in part if not is_taken(number)), None)
         if free is not None:
             return free
     return None
@@ -104,7 +97,7 @@ class _Ports:
         self._network: ServiceNetwork = context.network
         self._dry_run = context.dry_run
         self._had = set(_ports_of(before))
-        self._taken = {port for other in context.others for port in _ports_of(other["spec"])}
+        self._taken = context.taken
         self._said = set(_ports_of(spec))
 
     def complaint(self, port: int) -> str:
@@ -114,7 +107,10 @@ class _Ports:
         if port not in self._network.node_ports:
             valid = f"{self._network.node_ports.start}-{self._network.node_ports.stop - 1}"
             return f"provided port is not in the valid range. The range of valid ports is {valid}"
-        return _TAKEN_PORT if port in self._taken else ""
+        return _TAKEN_PORT if _as_held(port) in self._taken else ""
+
+    def _is_taken(self, port: int) -> bool:
+        return port in self._said or _as_held(port) in self._taken
 
     def choose(self, what: str) -> int:
         """Raises InternalError."""
@@ -122,11 +118,22 @@ class _Ports:
             chosen: int | None = max([DRY_RUN_PORT - 1, *self._said]) + 1
         else:
             numbers = self._network.node_ports
-            chosen = _choose(numbers, min(max(16, len(numbers) // 32), 128), self._taken | self._said)
+            chosen = _choose(numbers, min(max(16, len(numbers) // 32), 128), self._is_taken)
         if chosen is None:
             raise InternalError(f"Internal error occurred: failed to allocate {what}: {_FULL}")
         self._said.add(chosen)
         return chosen
+
+
+def _as_held(port: int) -> str:
+    return f"port {port}"
+
+
+def _holds(obj: Object) -> Iterator[str]:
+    """Addresses as they are written: there is only one way to write an IPv4 address."""
+    spec = obj["spec"]
+    yield from (address for address in spec.get("clusterIPs") or [] if address != HEADLESS)
+    yield from map(_as_held, _ports_of(spec))
 
 
 def _ports_of(spec: Spec) -> Iterator[int]:
@@ -163,3 +170,6 @@ def _health_check(spec: Spec, ports: _Ports) -> None:
     if wrong:
         why = f"failed to allocate requested HealthCheck NodePort {said}: {wrong}"
         raise InternalError(f"Internal error occurred: {why}")
+
+
+ADDRESSES = Allocator(_holds, _allocate)

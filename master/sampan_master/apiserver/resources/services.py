@@ -12,7 +12,7 @@ from sampan_api.client import SERVICES
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.resource import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age, status_of
-from sampan_master.apiserver.service_addresses import allocate
+from sampan_master.apiserver.service_addresses import ADDRESSES
 from sampan_master.apiserver.service_types import (
     EXTERNAL_NAME,
     LOAD_BALANCER,
@@ -124,7 +124,7 @@ RESOURCE = ResourceType(
     validate=validate_service,
     validate_update=validate_service_update,
     validate_status=_validate_status,
-    allocate=allocate,
+    allocator=ADDRESSES,
     columns=(
         NAME_COLUMN,
         Column("Type"),
