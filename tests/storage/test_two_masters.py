@@ -5,7 +5,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from sampan_api.clock import RealClock
-from sampan_master.storage import Cache, KeyMissing, Storage, object_key, resource_prefix
+from sampan_master.storage import (
+    Cache,
+    KeyMissing,
+    Storage,
+    Unwritten,
+    WrittenMeanwhile,
+    object_key,
+    resource_prefix,
+)
 from sampan_master.storage.etcd import EtcdStore
 
 pytestmark = pytest.mark.etcd
@@ -79,3 +87,37 @@ async def test_what_one_acknowledged_the_other_reads_at_once(own_etcd):
             assert await one.get(key(f"c{n}")) is None
             with pytest.raises(KeyMissing):
                 await one.update(key(f"c{n}"), lambda entry: None)
+
+
+async def test_what_each_may_have_alone_is_never_given_out_twice(own_etcd):
+    """Each takes the lowest number that no object it sees has: the worst that two choosers can do to each other."""
+
+    async def take(storage, name):
+        prefix = resource_prefix("configmaps")
+        while True:
+            given = Unwritten(prefix, await storage.cache.fresh())
+            taken = {entry.obj["data"]["n"] for entry in storage.cache.list(prefix).entries}
+            free = next(n for n in range(100) if n not in taken)
+            try:
+                await storage.create(key(name), counter(name, free), given=given)
+                return
+            except WrittenMeanwhile:
+                continue
+
+    async def move(storage, name):
+        prefix = resource_prefix("configmaps")
+
+        def change(entry):
+            taken = {other.obj["data"]["n"] for other in storage.cache.list(prefix).entries}
+            return counter(name, next(n for n in range(100, 200) if n not in taken))
+
+        await storage.update(key(name), change, seeing=prefix)
+
+    async with AsyncExitStack() as stack:
+        masters = [await stack.enter_async_context(master(own_etcd.endpoint)) for _ in range(2)]
+        names = [f"c{n}" for n in range(20)]
+        await asyncio.gather(*(take(masters[n % 2], name) for n, name in enumerate(names)))
+        await asyncio.gather(*(move(masters[n % 2], name) for n, name in enumerate(names[:10])))
+        numbers = [(await masters[0].get(key(name))).obj["data"]["n"] for name in names]
+        assert sorted(numbers[:10]) == list(range(100, 110))
+        assert len(set(numbers[10:])) == 10
