@@ -141,6 +141,7 @@ def _background(
     return {
         "scheduler": lambda: scheduler.run(scheduling, clock, scheduler_config),
         "controllers": lambda: controllers.run(controlling, clock, controllers_config),
+        "initial objects": api.keep_initial_objects,
         "compaction": lambda: compact_periodically(store, clock),
         "audit": lambda: audit_periodically(cache, store, clock),
     }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from api_harness import ADMIN, Http
+from api_harness import ADMIN, Http, Running
 from sampan_api.client import SERVICES, Client, PatchType
-from sampan_api.clock import RealClock, parse_time
-from sampan_api.errors import InternalError, Invalid
+from sampan_api.clock import RealClock, VirtualClock, parse_time
+from sampan_api.errors import InternalError, Invalid, NotFound
+from sampan_master.apiserver.bootstrap import KEEP_SECONDS, initial_objects, keep_initial_objects
 from sampan_master.apiserver.resource import ServiceNetwork
 from sampan_master.apiserver.resources import services
 from sampan_master.apiserver.server import ApiServer, ApiServerConfig
@@ -60,6 +61,23 @@ async def test_the_api_has_the_first_address(client: Client) -> None:
     spec = (await client.get(SERVICES, "kubernetes", "default"))["spec"]
     assert spec["clusterIP"] == "10.96.0.1"
     assert spec["ports"] == [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443}]
+
+
+async def test_the_service_of_the_api_comes_back_when_it_is_deleted(api: Running) -> None:
+    clock = VirtualClock()
+    objects = initial_objects(ServiceNetwork(), 6443)
+    keeper = asyncio.create_task(keep_initial_objects(api.client, objects, clock))
+    try:
+        deleted = await api.client.delete(SERVICES, "kubernetes", "default")
+        async with asyncio.timeout(5):
+            made = deleted
+            while made["metadata"]["uid"] == deleted["metadata"]["uid"]:
+                await clock.advance(KEEP_SECONDS)
+                with suppress(NotFound):
+                    made = await api.client.get(SERVICES, "kubernetes", "default")
+        assert made["spec"]["clusterIP"] == "10.96.0.1"
+    finally:
+        keeper.cancel()
 
 
 async def test_no_two_services_get_one_address_or_port_however_many_are_made_at_once(client: Client) -> None:

@@ -24,7 +24,12 @@ from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.app import Asgi, Handler, build
 from sampan_master.apiserver.auth import MASTERS
 from sampan_master.apiserver.authentication import Authenticator
-from sampan_master.apiserver.bootstrap import create_initial_objects
+from sampan_master.apiserver.bootstrap import (
+    InitialObjects,
+    create_initial_objects,
+    initial_objects,
+    keep_initial_objects,
+)
 from sampan_master.apiserver.discovery import Discovery
 from sampan_master.apiserver.documents import VERSION, ApiGroups, Check, Documents
 from sampan_master.apiserver.endpoint import ResourceEndpoint
@@ -91,8 +96,7 @@ class ApiServer:
 
     async def start(self) -> None:
         """Makes the initial objects and listens; returns when requests are answered."""
-        port = next((port for _, port in self._config.listen if port), _DEFAULT_PORT)
-        await create_initial_objects(self.client(SYSTEM, "kube-apiserver"), self._config.network, port)
+        await create_initial_objects(self.client(SYSTEM, "kube-apiserver"), self._initial_objects)
         uvicorn = Config(
             self._application(),
             http=ApiProtocol,
@@ -174,6 +178,15 @@ class ApiServer:
         except (StoreUnavailable, ServiceUnavailable, TimeoutError):
             return "reason withheld"
         return ""
+
+    @property
+    def _initial_objects(self) -> InitialObjects:
+        port = next((port for _, port in self._config.listen if port), _DEFAULT_PORT)
+        return initial_objects(self._config.network, port)
+
+    async def keep_initial_objects(self) -> None:
+        """Runs for ever."""
+        await keep_initial_objects(self.client(SYSTEM, "kube-apiserver"), self._initial_objects, self._clock)
 
     async def _keep_date(self) -> None:
         while True:
