@@ -21,9 +21,9 @@ from sampan_master.apiserver.validation.fields import go_quote
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _SCHEME = "pkg/runtime/scheme.go:111"
-_MOST_MISTAKES = 100
+MOST_MISTAKES = 100
 """As in Kubernetes' decoder: of more unknown and duplicate fields nobody is told."""
-_SHOWN = 16 * 1024
+SHOWN = 16 * 1024
 _DUPLICATES_LIMIT = 256 * 1024
 """Looking for duplicate keys costs; a body above this size is not looked at."""
 
@@ -73,7 +73,7 @@ def _shown(body: bytes) -> str:
     """The start of an unreadable body as Go shows it: text when it begins like JSON, else hexadecimal."""
     if not body:
         return "<empty>"
-    shown = body[:_SHOWN]
+    shown = body[:SHOWN]
     return shown.decode(errors="replace") if body.lstrip()[:1] == b"{" else shown.hex()
 
 
@@ -97,7 +97,7 @@ def decode(data: Any, api_version: str, kind: str, options: WriteOptions, duplic
         raise BadRequest(prefix + str(error)) from error
     said = [f"unknown field {go_quote(path)}" for path in unknown]
     said += [f"duplicate field {go_quote(path)}" for path in duplicates]
-    del said[_MOST_MISTAKES:]
+    del said[MOST_MISTAKES:]
     report_unknown(said, options, BadRequest(f"{prefix}strict decoding error: {', '.join(said)}"))
     return obj
 

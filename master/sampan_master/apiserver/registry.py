@@ -25,7 +25,7 @@ from sampan_api.meta import Object
 from sampan_master.apiserver import deletion, preparing, problems
 from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.allocating import Allocations
-from sampan_master.apiserver.decoding import convert, report_unknown
+from sampan_master.apiserver.decoding import MOST_MISTAKES, SHOWN, convert, report_unknown
 from sampan_master.apiserver.options import WriteOptions
 from sampan_master.apiserver.ownership import keep_times, own_created, owners_after, with_owners
 from sampan_master.apiserver.resource import SERVICE_NETWORK, ResourceType, ServiceNetwork
@@ -33,7 +33,6 @@ from sampan_master.apiserver.scopes import MAIN, Scope
 from sampan_master.apiserver.validation import metadata as object_meta
 from sampan_master.apiserver.validation.fields import go_quote, invalid_object
 from sampan_master.storage import Entry, KeyExists, KeyMissing, Storage
-from sampan_master.storage.entry import encode
 
 _NAME_ATTEMPTS = 8
 
@@ -351,13 +350,13 @@ def apply_patch(rt: ResourceType, patch: Patch, old: Object, options: WriteOptio
         raise patch_error(error) from error
     if (patched.get("kind"), patched.get("apiVersion")) != (old["kind"], old["apiVersion"]):
         said = f"kind and apiVersion may not change to {patched.get('apiVersion')}, Kind={patched.get('kind')}"
-        raise _bad_patch(encode(patched).decode(), said)
+        raise _bad_patch(orjson.dumps(patched).decode(), said)
     try:
         obj, unknown = convert(patched, rt.resource.api_version, rt.kind)
     except schema.DecodeError as error:
         raise _bad_patch(go_map(patch.content), str(error)) from error
     if unknown:
-        said_unknown = [f"unknown field {go_quote(path)}" for path in unknown]
+        said_unknown = [f"unknown field {go_quote(path)}" for path in unknown[:MOST_MISTAKES]]
         refusal = _bad_patch(go_map(patch.content), "strict decoding error: " + ", ".join(said_unknown))
         report_unknown(said_unknown, options, refusal)
     return obj
@@ -375,7 +374,7 @@ def patch_error(error: patches.PatchError) -> ApiError:
 
 
 def _bad_patch(shown: str, why: str) -> Invalid:
-    text = f"Invalid value: {go_quote(shown)}: {why}"
+    text = f"Invalid value: {go_quote(shown[:SHOWN])}: {why}"
     cause = {"reason": "FieldValueInvalid", "message": text, "field": "patch"}
     return Invalid(f' "" is invalid: patch: {text}', {"causes": [cause]})
 

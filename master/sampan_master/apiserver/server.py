@@ -140,7 +140,7 @@ class ApiServer:
         checks: dict[str, Check] = {"ping": _fine, "etcd": self._check_store}
         documents = Documents(discovery, self._public_address, checks, self._issuer, metrics)
         endpoint = ResourceEndpoint(self.registry, BUILT_IN, self._pod_streams, self._watches, self._issuer)
-        openapi = OpenApi(BUILT_IN, self._clock)
+        openapi = OpenApi(BUILT_IN, REVIEWS, self._clock)
         routes: dict[str, Asgi] = {}
         for path, function in (
             ("/version", documents.version),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sampan_api import schema
 from sampan_api.fields import Model
 
+from sampan_master.apiserver.discovery import Virtual
 from sampan_master.apiserver.openapi.schemas import V2, V3, Definitions
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.resources import ResourceTable
@@ -40,7 +42,9 @@ _PATCHES = (
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
 )
+_ANSWERS = ("application/json", "application/yaml")
 _BODIES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+_STREAMS = ("attach", "exec", "log", "portforward")
 _INFO = {"title": "Kubernetes", "version": "v1.36.2"}
 
 
@@ -48,12 +52,15 @@ def group_path(group: str, version: str) -> str:
     return f"apis/{group}/{version}" if group else f"api/{version}"
 
 
-def version_3(table: ResourceTable, group: str, version: str) -> dict[str, Any]:
+def version_3(table: ResourceTable, virtual: Iterable[Virtual], group: str, version: str) -> dict[str, Any]:
     """The document of one group and version."""
     definitions = Definitions(V3)
     paths: dict[str, Any] = {}
     for rt in table.in_version(group, version):
-        paths |= _paths(rt, *_add(definitions, rt))
+        paths |= _paths(rt, *_add(definitions, rt)) | _subresource_paths(definitions, rt)
+    for one in virtual:
+        if (one.group, one.version) == (group, version):
+            paths[_virtual_path(one)] = _virtual_item(definitions, one)
     return {
         "openapi": "3.0.0",
         "info": _INFO,
@@ -62,7 +69,7 @@ def version_3(table: ResourceTable, group: str, version: str) -> dict[str, Any]:
     }
 
 
-def version_2(table: ResourceTable) -> dict[str, Any]:
+def version_2(table: ResourceTable, virtual: Iterable[Virtual]) -> dict[str, Any]:
     """One document for everything. Of its operations only PATCH is there: clients look for nothing else in it."""
     definitions = Definitions(V2)
     paths: dict[str, Any] = {}
@@ -77,6 +84,8 @@ def version_2(table: ResourceTable) -> dict[str, Any]:
                 "x-kubernetes-group-version-kind": _kind(rt),
             }
         }
+    for one in virtual:
+        _add_virtual(definitions, one)
     return {
         "swagger": "2.0",
         "info": _INFO,
@@ -150,13 +159,62 @@ def _paths(rt: ResourceType, reference: str, listed: str, delete_options: str) -
         everywhere = f"/{group_path(rt.group, rt.version)}/{rt.plural}"
         found[everywhere] = {"get": _operation(rt, "list", _LIST, answer=listed)}
     if rt.subresource("status") is not None:
-        found[_named_path(rt) + "/status"] = {
-            "get": _operation(rt, "get", (), answer=reference),
-            "put": _operation(rt, "put", _WRITE, answer=reference, body=reference),
-            "patch": _operation(rt, "patch", (*_WRITE, "force"), answer=reference, patch=True),
-            "parameters": [_path_parameter("name"), *place],
-        }
+        found[_named_path(rt) + "/status"] = {**_object_operations(rt, reference), "parameters": named["parameters"]}
     return found
+
+
+def _object_operations(rt: ResourceType, reference: str) -> dict[str, Any]:
+    return {
+        "get": _operation(rt, "get", (), answer=reference),
+        "put": _operation(rt, "put", _WRITE, answer=reference, body=reference),
+        "patch": _operation(rt, "patch", (*_WRITE, "force"), answer=reference, patch=True),
+    }
+
+
+def _subresource_paths(definitions: Definitions, rt: ResourceType) -> dict[str, Any]:
+    """What has another kind than the resource itself: scale, binding, eviction, token. Streams are not described."""
+    found: dict[str, Any] = {}
+    for sub in rt.subresources:
+        if sub.kind == rt.kind or sub.name in _STREAMS:
+            continue
+        version = f"{sub.group}/{sub.version}" if sub.version else rt.resource.api_version
+        reference = definitions.add(schema.model_for(version, sub.kind))
+        operations = _object_operations(rt, reference)
+        if "create" in sub.verbs:
+            operations = {"post": _operation(rt, "post", _WRITE, answer=reference, body=reference)}
+        for operation in operations.values():
+            operation["x-kubernetes-group-version-kind"] = {
+                "group": sub.group,
+                "version": sub.version or rt.version,
+                "kind": sub.kind,
+            }
+        place = [_path_parameter("namespace")] if rt.namespaced else []
+        found[f"{_named_path(rt)}/{sub.name}"] = {**operations, "parameters": [_path_parameter("name"), *place]}
+    return found
+
+
+def _virtual_path(one: Virtual) -> str:
+    place = "namespaces/{namespace}/" if one.namespaced else ""
+    return f"/{group_path(one.group, one.version)}/{place}{one.plural}"
+
+
+def _add_virtual(definitions: Definitions, one: Virtual) -> str:
+    kind = {"group": one.group, "version": one.version, "kind": one.kind}
+    return definitions.add(schema.model_for(f"{one.group}/{one.version}", one.kind), [kind])
+
+
+def _virtual_item(definitions: Definitions, one: Virtual) -> dict[str, Any]:
+    reference = _add_virtual(definitions, one)
+    post = {
+        "parameters": [_parameter(name, 3) for name in _WRITE],
+        "requestBody": _content(reference, _BODIES),
+        "responses": {
+            "201": _content(reference, ("application/json", "application/yaml")) | {"description": "Answered"}
+        },
+        "x-kubernetes-action": "post",
+        "x-kubernetes-group-version-kind": {"group": one.group, "version": one.version, "kind": one.kind},
+    }
+    return {"post": post, "parameters": [_path_parameter("namespace")] if one.namespaced else []}
 
 
 def _operation(
@@ -164,7 +222,7 @@ def _operation(
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "parameters": [_parameter(name, 3) for name in query],
-        "responses": {"200": _content(answer, ("application/json", "application/yaml")) | {"description": "OK"}},
+        "responses": {"200": _content(answer, _ANSWERS) | {"description": "OK"}},
         "x-kubernetes-action": action,
         "x-kubernetes-group-version-kind": _kind(rt),
     }

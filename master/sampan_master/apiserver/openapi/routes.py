@@ -12,6 +12,7 @@ from email.utils import formatdate
 import orjson
 from sampan_api.clock import Clock
 
+from sampan_master.apiserver.discovery import Virtual
 from sampan_master.apiserver.openapi import gnostic
 from sampan_master.apiserver.openapi.documents import group_path, version_2, version_3
 from sampan_master.apiserver.options import first
@@ -23,29 +24,30 @@ _YEAR = 365 * 86400
 
 
 class OpenApi:
-    def __init__(self, table: ResourceTable, clock: Clock) -> None:
+    def __init__(self, table: ResourceTable, virtual: tuple[Virtual, ...], clock: Clock) -> None:
         self._table = table
+        self._virtual = virtual
         self._clock = clock
         self._made_at = clock.now()
         self._groups = {
             group_path(group, version): (group, version)
             for group, versions in table.groups.items()
             for version in versions
-        }
+        } | {group_path(one.group, one.version): (one.group, one.version) for one in virtual}
         self._version_3: dict[str, tuple[bytes, str]] = {}
         self._version_2: dict[bool, tuple[bytes, str]] = {}
 
     def _document_3(self, path: str) -> tuple[bytes, str]:
         found = self._version_3.get(path)
         if found is None:
-            body = orjson.dumps(version_3(self._table, *self._groups[path]))
+            body = orjson.dumps(version_3(self._table, self._virtual, *self._groups[path]))
             found = self._version_3[path] = (body, _hash(body))
         return found
 
     def _document_2(self, *, protobuf: bool) -> tuple[bytes, str]:
         found = self._version_2.get(protobuf)
         if found is None:
-            document = version_2(self._table)
+            document = version_2(self._table, self._virtual)
             body = gnostic.encode(document) if protobuf else orjson.dumps(document)
             found = self._version_2[protobuf] = (body, _hash(body))
         return found
@@ -79,7 +81,7 @@ class OpenApi:
         body, etag = self._document_2(protobuf=protobuf)
         modified = formatdate(self._made_at, usegmt=True).encode()
         content_type = _GNOSTIC if protobuf else "application/json"
-        await self._answer(request, body, etag, content_type, ((b"last-modified", modified),))
+        await self._answer(request, body, etag, content_type, ((b"last-modified", modified),), compress=True)
 
     async def _answer(
         self,
@@ -88,13 +90,15 @@ class OpenApi:
         etag: str,
         content_type: str,
         headers: tuple[tuple[bytes, bytes], ...] = (),
+        *,
+        compress: bool = False,
     ) -> None:
         quoted = f'"{etag}"'.encode()
         headers = (*headers, (b"etag", quoted), (b"vary", b"Accept"))
         if request.has(f'"{etag}"'):
             await request.answer(b"", status=304, content_type=content_type, headers=headers)
         else:
-            await request.answer(body, content_type=content_type, headers=headers)
+            await request.answer(body, content_type=content_type, headers=headers, compress=compress)
 
 
 def _hash(body: bytes) -> str:
