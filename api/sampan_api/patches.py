@@ -369,7 +369,7 @@ def _keyed_list(target: list[Any], patch: list[Any], field: Field, order: list[A
 
 def _merge_key_of(item: Any, merge_key: str) -> Any:
     if not isinstance(item, dict):
-        raise PatchError(f"cannot merge {_go_value(item)} into a list of maps")
+        raise PatchError(f"cannot merge {go_value(item)} into a list of maps")
     if merge_key not in item:
         raise PatchError(f"map: {_go_map(item)} does not contain declared merge key: {merge_key}")
     if isinstance(item[merge_key], dict | list):
@@ -405,13 +405,13 @@ def _without_directives(value: Any) -> Any:
     return value
 
 
-def _go_value(value: Any) -> str:
+def go_value(value: Any) -> str:
     """As Go's %v prints it: error texts of the API contain such values."""
     match value:
         case dict():
             return _go_map(value)
         case list():
-            return "[" + " ".join(map(_go_value, value)) + "]"
+            return "[" + " ".join(map(go_value, value)) + "]"
         case None:
             return "<nil>"
         case bool():
@@ -421,4 +421,4 @@ def _go_value(value: Any) -> str:
 
 
 def _go_map(value: dict[str, Any]) -> str:
-    return "map[" + " ".join(f"{key}:{_go_value(value[key])}" for key in sorted(value)) + "]"
+    return "map[" + " ".join(f"{key}:{go_value(value[key])}" for key in sorted(value)) + "]"

@@ -61,7 +61,8 @@ async def furnish(http: Http) -> None:
         ("Service", "websvc", {"spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}}),
         ("ReplicaSet", "rs1", {"spec": {"selector": {"matchLabels": labels}, "template": template}}),
     ):
-        answer = await http("POST", COLLECTIONS[kind], {"metadata": {"name": name}, **rest})
+        path = f"{COLLECTIONS[kind]}?fieldManager=kubectl-client-side-apply"
+        answer = await http("POST", path, {"metadata": {"name": name}, **rest})
         assert answer.code == 201, answer.text
     for name, container, state in (
         ("ip", "ip", {"waiting": {"reason": "ImagePullBackOff"}}),

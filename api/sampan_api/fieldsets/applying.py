@@ -129,7 +129,13 @@ def _pruned(merged: Object, managed: Managed, last: Owned | None, shape: Shape) 
     left = sets.with_parents(fields_of(fewer, shape), shape)
     # What stood below a removed field and was never the applier's comes back.
     result: Object = remove(merged, sets.intersection(sets.difference(everything, left), before), shape) or {}
-    return result
+    return {**result, "metadata": {**_identity(merged, shape), **(result.get("metadata") or {})}}
+
+
+def _identity(obj: Object, shape: Shape) -> Object:
+    """The metadata that are nobody's, hence not to be lost with the last label."""
+    parts = shape.parts["metadata"][1].parts
+    return {name: value for name, value in obj["metadata"].items() if name not in parts}
 
 
 def _not_from_client_side(conflicts: list[FieldConflict], live: Object, write: Write) -> list[FieldConflict]:

@@ -13,6 +13,7 @@ import orjson
 from sampan_api.fields import Field, Kind, Model, fields
 from sampan_api.fieldsets.keys import PathError, shown
 from sampan_api.fieldsets.shapes import Form, Shape, field_shape
+from sampan_api.patches import go_value
 
 
 class Problem(NamedTuple):
@@ -48,11 +49,11 @@ def _field(value: Any, field: Field, path: str) -> Iterator[Problem]:
         return
     match field.container:
         case "list" if not isinstance(value, list):
-            yield Problem(path, f"expected list, got &{{{plain(value)}}}")
+            yield Problem(path, f"expected list, got &{{{go_value(value)}}}")
         case "list":
             yield from _list(value, field, path)
         case "map" if not isinstance(value, dict):
-            yield Problem(path, f"expected map, got &{{{plain(value)}}}")
+            yield Problem(path, f"expected map, got &{{{go_value(value)}}}")
         case "map":
             for name, part in value.items():
                 yield from _single(part, field, f"{path}.{name}")
@@ -86,7 +87,7 @@ def _single(value: Any, field: Field, path: str) -> Iterator[Problem]:
         if isinstance(value, dict):
             yield from _struct(value, field.message, path)
         else:
-            yield Problem(path, f"expected map, got &{{{plain(value)}}}")
+            yield Problem(path, f"expected map, got &{{{go_value(value)}}}")
         return
     message = _scalar(value, field.kind)
     if message:
@@ -105,8 +106,8 @@ def _scalar(value: Any, kind: Kind) -> str:
         literal = f"&value.valueUnstructured{{Value:{_literal(value)}}}"
         return "" if isinstance(value, str) else f"expected string, got {literal}"
     if kind is Kind.BOOL:
-        return "" if isinstance(value, bool) else f"expected boolean, got &{{{plain(value)}}}"
-    return f"expected any scalar, got &{{{plain(value)}}}" if isinstance(value, dict | list) else ""
+        return "" if isinstance(value, bool) else f"expected boolean, got &{{{go_value(value)}}}"
+    return f"expected any scalar, got &{{{go_value(value)}}}" if isinstance(value, dict | list) else ""
 
 
 def _go_type(value: Any) -> str:
@@ -118,20 +119,6 @@ def _go_type(value: Any) -> str:
         case list():
             return "[]interface {}"
     return "map[string]interface {}"
-
-
-def plain(value: Any) -> str:
-    """As Go's `%v` prints it."""
-    match value:
-        case dict():
-            return "map[" + " ".join(f"{key}:{plain(value[key])}" for key in sorted(value)) + "]"
-        case list():
-            return "[" + " ".join(map(plain, value)) + "]"
-        case None:
-            return "<nil>"
-        case bool():
-            return str(value).lower()
-    return str(value)
 
 
 def _literal(value: Any) -> str:

@@ -17,12 +17,14 @@ from sampan_api.client import PatchType
 from sampan_api.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, UnsupportedMediaType
 
 from sampan_master.apiserver import eviction, problems, scaling, subresources
+from sampan_master.apiserver.applying import APPLY, read_configuration
 from sampan_master.apiserver.decoding import media_type, read_object
 from sampan_master.apiserver.deleting import gone_status, read_delete_request
 from sampan_master.apiserver.listing import Page, list_options, list_page, whole_body
 from sampan_master.apiserver.options import WriteOptions, first, flag, write_options
+from sampan_master.apiserver.patching import Patch
 from sampan_master.apiserver.pod_streams import PodStreams
-from sampan_master.apiserver.registry import Patch, Registry
+from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.representations import ListBody
 from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
 from sampan_master.apiserver.resources import ResourceTable
@@ -36,7 +38,6 @@ from sampan_master.apiserver.token_requests import request_token
 from sampan_master.apiserver.watch_stream import WatchStreams
 
 _AT_ONCE = 50
-_APPLY = "application/apply-patch+yaml"
 _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _SUBRESOURCE_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -230,6 +231,9 @@ class ResourceEndpoint:
 
     async def _patch(self, request: ApiRequest, target: Target) -> None:
         rt, namespace = target.type, target.namespace or ""
+        if media_type(request.header(b"content-type")) == APPLY:
+            await self._apply(request, target)
+            return
         patch = read_patch(await request.body(), request.header(b"content-type"))
         options = write_options(request.query, "PatchOptions", request.header(b"user-agent"))
         options.user = request.user
@@ -240,6 +244,20 @@ class ResourceEndpoint:
             return
         written = await self._registry.patch(rt, namespace, target.name, patch, options, BY_SUBRESOURCE[scope])
         await self._answer(request, target, written.obj, written.data, warnings=options.warnings)
+
+    async def _apply(self, request: ApiRequest, target: Target) -> None:
+        rt, namespace = target.type, target.namespace or ""
+        options = write_options(request.query, "PatchOptions", request.header(b"user-agent"), apply=True)
+        config = read_configuration(await request.body())
+        scope = target.subresource.name if target.subresource else ""
+        if scope == "scale":
+            result = await scaling.apply_scale(self._registry, rt, namespace, target.name, config, options)
+            await self._answer_scale(request, target, result, options.warnings)
+            return
+        door = BY_SUBRESOURCE[scope]
+        written, created = await self._registry.apply(rt, namespace, target.name, config, options, door)
+        status = 201 if created else 200
+        await self._answer(request, target, written.obj, written.data, status=status, warnings=options.warnings)
 
     async def _delete(self, request: ApiRequest, target: Target) -> None:
         asked = await read_delete_request(request)
@@ -276,9 +294,6 @@ class ResourceEndpoint:
 def read_patch(body: bytes, content_type: str) -> Patch:
     """Raises UnsupportedMediaType, BadRequest."""
     media = media_type(content_type) if content_type else ""
-    if media == _APPLY:
-        # The place of server-side apply: it needs managedFields on every write, which is the work of a later issue.
-        raise UnsupportedMediaType("server-side apply is not served yet; use client-side apply or a patch", {})
     try:
         kind = PatchType(media)
     except ValueError:

@@ -27,7 +27,8 @@ from sampan_master.apiserver import eviction, problems, scaling, subresources, t
 from sampan_master.apiserver.decoding import decode
 from sampan_master.apiserver.listing import ListOptions, list_page
 from sampan_master.apiserver.options import FieldValidation, WriteOptions
-from sampan_master.apiserver.registry import Patch, Registry
+from sampan_master.apiserver.patching import Patch
+from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.resources import ResourceTable
 from sampan_master.apiserver.scopes import BY_SUBRESOURCE, Scope

@@ -16,6 +16,7 @@ from sampan_master.apiserver.validation.fields import (
     forbidden,
     invalid,
     invalid_object,
+    required,
     too_long,
     unsupported,
 )
@@ -76,6 +77,8 @@ def write_options(query: Query, kind: str, user_agent: str = "", *, apply: bool 
         errors.append(too_long("fieldManager", 128))
     if kind == "PatchOptions" and not apply and "force" in query:
         errors.append(forbidden("force", "may not be specified for non-apply patch"))
+    if apply and not manager:
+        errors.append(required("fieldManager", "is required for apply patch"))
     if errors:
         raise invalid_object(kind, "meta.k8s.io", "", errors)
     return WriteOptions(

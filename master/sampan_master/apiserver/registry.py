@@ -1,7 +1,7 @@
 """The verbs on stored objects, free of HTTP. Both doors, HTTPS and `LocalClient`, end here.
 
     create   place → default → admit → prepare → validate → allocate → storage.create
-    update   storage.update(current → check → patch or replace → default → restrict → prepare → validate → allocate)
+    update   storage.update(current → check → change → default → restrict → prepare → validate → allocate)
     delete   storage.delete when nothing holds the object, else it is marked and waits
 
 `update` and `patch` take a scope: which part of the object this door may change (main, status, finalize, …).
@@ -12,26 +12,28 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sampan_api import patches, schema
-from sampan_api.client import DeleteOptions, PatchType
+from sampan_api.client import DeleteOptions
 from sampan_api.clock import Clock
-from sampan_api.errors import ApiError, BadRequest, Invalid, RequestEntityTooLarge
+from sampan_api.errors import AlreadyExists
+from sampan_api.fieldsets.updating import Write, empty
 from sampan_api.meta import Object
 
 from sampan_master.apiserver import deletion, preparing, problems
 from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.allocating import Allocations
-from sampan_master.apiserver.decoding import MOST_MISTAKES, SHOWN, convert, report_unknown
+from sampan_master.apiserver.applying import Configuration, applied_to
 from sampan_master.apiserver.options import WriteOptions
-from sampan_master.apiserver.ownership import keep_times, own_created, owners_after, with_owners
+from sampan_master.apiserver.ownership import keep_times, own_created, owners_after, with_owners, write_of
+from sampan_master.apiserver.patching import Patch, apply_patch
 from sampan_master.apiserver.resource import SERVICE_NETWORK, ResourceType, ServiceNetwork
 from sampan_master.apiserver.scopes import MAIN, Scope
 from sampan_master.apiserver.validation import metadata as object_meta
-from sampan_master.apiserver.validation.fields import go_quote, invalid_object
+from sampan_master.apiserver.validation.fields import invalid_object
 from sampan_master.storage import Entry, KeyExists, KeyMissing, Storage
 
 _NAME_ATTEMPTS = 8
@@ -56,12 +58,6 @@ class Deleted:
 
     written: Written
     gone: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    type: PatchType
-    content: Any
 
 
 class _Lingers(Exception):
@@ -111,6 +107,10 @@ class Registry:
         preparing.place(rt, namespace, obj)
         rt.default(obj)
         own_created(rt, obj, options, self.clock.now())
+        return await self._create(rt, obj, options)
+
+    async def _create(self, rt: ResourceType, obj: Object, options: WriteOptions) -> Written:
+        """Of an object that has its defaults and owners."""
         await self._admission.on_create(rt, obj, options)
         generated = not obj["metadata"].get("name") and bool(obj["metadata"].get("generateName"))
         preparing.for_create(rt, obj, self.clock.now())
@@ -203,6 +203,56 @@ class Registry:
         except KeyMissing as error:
             raise problems.not_found(rt, name) from error
 
+    async def apply(
+        self,
+        rt: ResourceType,
+        namespace: str,
+        name: str,
+        config: Configuration,
+        options: WriteOptions,
+        scope: Scope = MAIN,
+    ) -> tuple[Written, bool]:
+        """Server-side apply. The second value says whether the object was created, which only the main door does."""
+        write = write_of(rt, options, self.clock.now(), scope)
+
+        def configure(entry: Entry) -> Object:
+            old = entry.obj
+            new = applied_to(old, config, rt.kind, write, options)
+            preparing.check_name(name, namespace, rt, new)
+            version = new["metadata"].get("resourceVersion")
+            if version and version != old["metadata"]["resourceVersion"]:
+                raise problems.conflict(rt, name)
+            return new
+
+        while True:
+            try:
+                return await self._change(rt, namespace, name, configure, options, scope, owned=True), False
+            except KeyMissing as error:
+                if scope is not MAIN:
+                    raise problems.not_found(rt, name) from error
+            with suppress(AlreadyExists):
+                return await self._create_applied(rt, namespace, name, config, write, options), True
+
+    async def _create_applied(
+        self,
+        rt: ResourceType,
+        namespace: str,
+        name: str,
+        config: Configuration,
+        write: Write,
+        options: WriteOptions,
+    ) -> Written:
+        obj = applied_to(empty(write.model), config, rt.kind, write, options)
+        uid = obj["metadata"].get("uid")
+        if uid:
+            why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            raise problems.conflict(rt, name, why)
+        preparing.check_name(name, namespace, rt, obj)
+        if not options.dry_run:
+            preparing.refuse_version_on_create(obj)
+        rt.default(obj)
+        return await self._create(rt, obj, options)
+
     async def modify(
         self,
         rt: ResourceType,
@@ -232,15 +282,17 @@ class Registry:
         make: Callable[[Entry], Object],
         options: WriteOptions,
         scope: Scope,
+        *,
+        owned: bool = False,
     ) -> Written:
-        """Raises KeyMissing; the callers know what that means for them."""
+        """Raises KeyMissing; the callers know what that means for them. `owned`: what `make` gives has its owners."""
         key = rt.key(namespace, name)
         warnings = list(options.warnings)
         draft: list[Object] = []
 
         def change(entry: Entry) -> Object | None:
             options.warnings[:] = warnings
-            new = self._prepared(rt, make(entry), entry.obj, options, scope)
+            new = self._prepared(rt, make(entry), entry.obj, options, scope, owned=owned)
             draft[:] = [new]
             if options.dry_run:
                 return None
@@ -260,11 +312,16 @@ class Registry:
                 continue
             return Draft(draft[0]) if options.dry_run else entry
 
-    def _prepared(self, rt: ResourceType, new: Object, old: Object, options: WriteOptions, scope: Scope) -> Object:
+    def _prepared(
+        self, rt: ResourceType, new: Object, old: Object, options: WriteOptions, scope: Scope, *, owned: bool
+    ) -> Object:
         if scope.defaults:
             rt.default(new)
-        claimed = scope.restrict(rt, new, old) if scope.narrow else new
-        owners = owners_after(rt, claimed, old, options, self.clock.now(), scope)
+        if owned:
+            owners = new["metadata"]["managedFields"]
+        else:
+            claimed = scope.restrict(rt, new, old) if scope.narrow else new
+            owners = owners_after(rt, claimed, old, options, self.clock.now(), scope)
         if scope.defaults:
             self._admission.on_update(rt, new, old)
         new = with_owners(scope.restrict(rt, new, old), owners)
@@ -333,62 +390,3 @@ class Registry:
         deletion.check_preconditions(rt, entry.obj, options)
         after = deletion.marked(rt, entry.obj, options, self.clock.now())
         return self._gone(rt, entry, options) if after is None else Deleted(Draft(after), False)
-
-
-def apply_patch(rt: ResourceType, patch: Patch, old: Object, options: WriteOptions) -> Object:
-    """The patched object, decoded anew. Raises the API's answer to a patch that does not fit."""
-    model = schema.model_for(rt.resource.api_version, rt.kind)
-    try:
-        match patch.type:
-            case PatchType.JSON:
-                patched = patches.json_patch(old, patch.content)
-            case PatchType.MERGE:
-                patched = patches.merge_patch(old, patch.content)
-            case PatchType.STRATEGIC:
-                patched = patches.strategic_merge(old, patch.content, model)
-    except patches.PatchError as error:
-        raise patch_error(error) from error
-    if (patched.get("kind"), patched.get("apiVersion")) != (old["kind"], old["apiVersion"]):
-        said = f"kind and apiVersion may not change to {patched.get('apiVersion')}, Kind={patched.get('kind')}"
-        raise _bad_patch(orjson.dumps(patched).decode(), said)
-    try:
-        obj, unknown = convert(patched, rt.resource.api_version, rt.kind)
-    except schema.DecodeError as error:
-        raise _bad_patch(go_map(patch.content), str(error)) from error
-    if unknown:
-        said_unknown = [f"unknown field {go_quote(path)}" for path in unknown[:MOST_MISTAKES]]
-        refusal = _bad_patch(go_map(patch.content), "strict decoding error: " + ", ".join(said_unknown))
-        report_unknown(said_unknown, options, refusal)
-    return obj
-
-
-def patch_error(error: patches.PatchError) -> ApiError:
-    match error.code:
-        case 422:
-            return Invalid(error.message, {})
-        case 413:
-            return RequestEntityTooLarge(error.message)
-        case 400:
-            return BadRequest(error.message)
-    return ApiError(error.message)
-
-
-def _bad_patch(shown: str, why: str) -> Invalid:
-    text = f"Invalid value: {go_quote(shown[:SHOWN])}: {why}"
-    cause = {"reason": "FieldValueInvalid", "message": text, "field": "patch"}
-    return Invalid(f' "" is invalid: patch: {text}', {"causes": [cause]})
-
-
-def go_map(value: Any) -> str:
-    """A decoded value as Go prints it with `%v`: `map[spec:map[foo:1]]`."""
-    match value:
-        case dict():
-            return "map[" + " ".join(f"{key}:{go_map(value[key])}" for key in sorted(value)) + "]"
-        case list():
-            return "[" + " ".join(map(go_map, value)) + "]"
-        case None:
-            return "<nil>"
-        case bool():
-            return str(value).lower()
-        case _:
-            return str(value)

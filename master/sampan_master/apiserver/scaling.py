@@ -17,10 +17,12 @@ from sampan_api.fieldsets.updating import Write, updated
 from sampan_api.meta import Object, with_path
 
 from sampan_master.apiserver import problems
+from sampan_master.apiserver.applying import Configuration, configured
 from sampan_master.apiserver.decoding import decode
 from sampan_master.apiserver.options import WriteOptions
 from sampan_master.apiserver.ownership import with_owners
-from sampan_master.apiserver.registry import Patch, Registry, patch_error
+from sampan_master.apiserver.patching import Patch, patch_error
+from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.resource import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
 from sampan_master.apiserver.scale_ownership import owners_of_parent, owners_of_scale
 from sampan_master.apiserver.validation.fields import invalid, invalid_object
@@ -89,6 +91,20 @@ async def patch_scale(
     return await _rescale(registry, rt, namespace, name, apply, options)
 
 
+async def apply_scale(
+    registry: Registry, rt: ResourceType, namespace: str, name: str, config: Configuration, options: WriteOptions
+) -> Object:
+    """Server-side apply of a Scale: of the parent it owns the replicas."""
+    write = _write(options, registry.clock.now())
+
+    def change(entry: Entry) -> Object:
+        before = scale_of(rt, entry.obj)
+        scale, owners = configured(config, SCALE.kind, before, _owners(rt, entry.obj), write, options)
+        return _rescaled(rt, name, entry.obj, scale, owners)
+
+    return scale_of(rt, (await registry.modify(rt, namespace, name, change, options)).obj)
+
+
 async def _rescale(
     registry: Registry,
     rt: ResourceType,
@@ -97,30 +113,29 @@ async def _rescale(
     make: Callable[[Object], Object],
     options: WriteOptions,
 ) -> Object:
-    write = scale_write(options, registry.clock.now())
+    write = _write(options, registry.clock.now())
 
     def change(entry: Entry) -> Object:
-        before = scale_of(rt, entry.obj)
+        before, owners = scale_of(rt, entry.obj), _owners(rt, entry.obj)
         scale = make(before)
-        _check(rt, name, scale, entry.obj)
-        owners = of_scale(rt, entry.obj)
-        return _rescaled(rt, entry.obj, scale, updated(before, scale, owners, write) if owners else owners)
+        counted = bool(entry.obj["metadata"].get("managedFields"))
+        return _rescaled(rt, name, entry.obj, scale, updated(before, scale, owners, write) if counted else owners)
 
     return scale_of(rt, (await registry.modify(rt, namespace, name, change, options)).obj)
 
 
-def scale_write(options: WriteOptions, now: float) -> Write:
+def _write(options: WriteOptions, now: float) -> Write:
     version = SCALE.resource.api_version
     return Write(schema.model_for(version, SCALE.kind), version, options.manager, rfc3339(now), "scale")
 
 
-def of_scale(rt: ResourceType, obj: Object) -> Managed:
+def _owners(rt: ResourceType, obj: Object) -> Managed:
     owners = stored(obj["metadata"].get("managedFields"))
     return owners_of_scale(owners, rt.resource.api_version, SCALE.resource.api_version)
 
 
-def _check(rt: ResourceType, name: str, scale: Object, obj: Object) -> None:
-    """Raises Conflict, Invalid."""
+def _rescaled(rt: ResourceType, name: str, obj: Object, scale: Object, owners: Managed) -> Object:
+    """The parent with the Scale's replicas and owners. Raises Conflict, Invalid."""
     version = scale["metadata"].get("resourceVersion")
     if version and version != obj["metadata"]["resourceVersion"]:
         raise problems.conflict(rt, name)
@@ -128,11 +143,7 @@ def _check(rt: ResourceType, name: str, scale: Object, obj: Object) -> None:
     if replicas < 0:
         wrong = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise invalid_object(SCALE.kind, SCALE.group, name, [wrong])
-
-
-def _rescaled(rt: ResourceType, obj: Object, scale: Object, owners: Managed) -> Object:
-    """The parent with the Scale's replicas and owners."""
     before = stored(obj["metadata"].get("managedFields"))
     after = owners_of_parent(before, owners, rt.resource.api_version, SCALE.resource.api_version)
-    result = with_path(obj, ("spec", "replicas"), (scale.get("spec") or {}).get("replicas", 0))
-    return with_owners(result, entries_of(after)) if before else result
+    result = with_path(obj, ("spec", "replicas"), replicas)
+    return with_owners(result, entries_of(after)) if before or after else result

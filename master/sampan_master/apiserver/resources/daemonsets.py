@@ -49,7 +49,8 @@ _COUNTS = (
 
 
 def _default(obj: Object) -> None:
-    _template_generation(obj)
+    # In Kubernetes the annotation is a field of the internal type, so that every object has it once it is read.
+    _count(obj, _template_generation(obj))
     spec = obj["spec"]
     default_template(spec)
     strategy = spec["updateStrategy"]
