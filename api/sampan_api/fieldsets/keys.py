@@ -42,6 +42,8 @@ class Keys:
 
 def key_of_scalar(item: Any) -> str:
     """Raises PathError."""
+    if isinstance(item, str):
+        return "v:" + orjson.dumps(item).decode()
     match item:
         case dict():
             raise PathError("associative list without keys has an element that's a map type")
@@ -86,8 +88,8 @@ def in_order(keys: Iterable[str]) -> list[str]:
     names = sorted(keys)
     if len(names) < 2:
         return names
-    # Sorted as texts the keys are in order already unless several items follow each other: 9 comes before 10.
-    return names if names[-1][0] in "f." else sorted(names, key=_rank)
+    # Sorted as texts the keys are in order already, unless items are told apart by numbers: 9 comes before 10.
+    return names if names[-1].startswith(("f:", ".", 'v:"')) else sorted(names, key=_rank)
 
 
 @lru_cache(maxsize=4096)

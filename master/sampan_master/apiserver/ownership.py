@@ -46,7 +46,7 @@ def owners_after(
 ) -> Entries:
     """The entries of the new state, which is complete but for what admission and the server itself put in."""
     before = old["metadata"].get("managedFields") or []
-    rewritten = scope.defaults and new["metadata"].get("managedFields") != before
+    rewritten = not scope.subresource and new["metadata"].get("managedFields") != before
     managed = _given(new, before) if rewritten else stored(before)
     if managed:
         with suppress(PathError):
