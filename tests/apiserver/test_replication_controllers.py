@@ -43,6 +43,7 @@ async def test_it_is_scaled(http: Http, client: Client) -> None:
         ({"template": None}, "spec.template: Required value"),
         ({"template": None}, "spec.selector: Required value"),
         ({"replicas": -1}, "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
+        ({"selector": {"app": "::"}}, "`selector` does not match template `labels`"),
         ({"selector": {"a": "b"}}, 'spec.template.metadata.labels: Invalid value: {"app":"x"}: `selector` does not'),
         (
             {"template": {**TEMPLATE, "spec": {**TEMPLATE["spec"], "activeDeadlineSeconds": 5}}},

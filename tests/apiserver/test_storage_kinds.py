@@ -153,6 +153,10 @@ async def test_a_claim_without_class_gets_the_default_one(client: Client) -> Non
         ),
         ({"volumeBindingMode": "Foo"}, 'volumeBindingMode: Unsupported value: "Foo": supported values: "Immediate"'),
         (
+            {"allowedTopologies": [{"matchLabelExpressions": [{"key": "zone"}]}]},
+            "allowedTopologies[0].matchLabelExpressions[0].values: Required value",
+        ),
+        (
             {"allowedTopologies": [{"matchLabelExpressions": [{"key": "zone", "values": []}]}]},
             "allowedTopologies[0].matchLabelExpressions[0].values: Required value",
         ),

@@ -6,7 +6,6 @@ from typing import Any
 
 from sampan_api.client import REPLICATIONCONTROLLERS
 from sampan_api.meta import Object
-from sampan_api.selectors import from_label_selector
 
 from sampan_master.apiserver.resource import (
     AGE_COLUMN,
@@ -27,7 +26,7 @@ from sampan_master.apiserver.templates import (
 )
 from sampan_master.apiserver.validation.fields import Errors, invalid, required
 from sampan_master.apiserver.validation.numbers import non_negative
-from sampan_master.apiserver.validation.templates import keeps_running, selected, validate_template
+from sampan_master.apiserver.validation.templates import keeps_running, validate_template
 
 
 def _default(obj: Object) -> None:
@@ -62,8 +61,9 @@ def _validate(obj: Object) -> Errors:
     if "template" not in spec:
         yield required("spec.template")
         return
-    parsed = from_label_selector({"matchLabels": selector})
-    yield from selected(spec["template"], parsed)
+    labels = spec["template"]["metadata"].get("labels")
+    if not selector.items() <= (labels or {}).items():
+        yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     yield from validate_template(spec["template"], "spec.template")
     yield from keeps_running(spec["template"]["spec"], "ReplicationController")
 

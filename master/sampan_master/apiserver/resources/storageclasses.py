@@ -68,7 +68,7 @@ def _validate(obj: Object) -> Errors:
 def _topology(term: dict[str, Any], path: str) -> Errors:
     seen: set[str] = set()
     for index, expression in enumerate(term.get("matchLabelExpressions") or []):
-        at, key, values = f"{path}.matchLabelExpressions[{index}]", expression["key"], expression["values"]
+        at, key, values = f"{path}.matchLabelExpressions[{index}]", expression["key"], expression.get("values") or []
         if not values:
             yield required(f"{at}.values")
         for place, value in enumerate(values):
