@@ -5,9 +5,20 @@ import asyncio
 import pytest
 from cluster import eventually
 from sampan_api import meta
-from sampan_api.client import EVENTS, NAMESPACES, PODDISRUPTIONBUDGETS, PODS, REPLICASETS
+from sampan_api.client import (
+    DEPLOYMENTS,
+    EVENTS,
+    NAMESPACES,
+    PODDISRUPTIONBUDGETS,
+    PODS,
+    REPLICASETS,
+    REPLICATIONCONTROLLERS,
+    STATEFULSETS,
+)
 from sampan_api.errors import ApiError, NotFound, TooManyRequests
 from sampan_master.controllers import ControllersConfig, run
+from sampan_master.controllers.budget_controller import BudgetController
+from sampan_master.controllers.informers import Informers
 
 
 def control(cluster):
@@ -60,6 +71,52 @@ async def test_the_budget_follows_the_scale_of_the_owner(cluster):
     await told(cluster, expectedPods=4, desiredHealthy=3, currentHealthy=4, disruptionsAllowed=1)
     await cluster.client.patch(REPLICASETS, "rs", {"spec": {"replicas": 3}}, "default")
     await told(cluster, expectedPods=3, desiredHealthy=2, currentHealthy=3, disruptionsAllowed=1)
+
+
+def controlled_by(owner):
+    fields = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": meta.name(owner)}
+    return [{**fields, "uid": meta.uid(owner), "controller": True}]
+
+
+async def workload(cluster, resource, name, replicas, **metadata):
+    labels = {"app": "rs"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "busybox"}]}}
+    selector = labels if resource is REPLICATIONCONTROLLERS else {"matchLabels": labels}
+    obj = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": name, **metadata}}
+    spec = {"replicas": replicas, "selector": selector, "template": pod}
+    if resource is STATEFULSETS:
+        spec["serviceName"] = "s"
+    return await cluster.client.create(resource, {**obj, "spec": spec}, "default")
+
+
+@pytest.mark.parametrize("resource", [REPLICATIONCONTROLLERS, STATEFULSETS], ids=lambda r: r.kind)
+async def test_owners_of_other_kinds_say_what_they_want_too(cluster, resource):
+    owner = await workload(cluster, resource, "w", 4)
+    await running_pod(cluster, "a", owners=controlled_by(owner))
+    await budget(cluster, minAvailable="50%")
+    cluster.spawn(run_budgets(cluster))
+    await told(cluster, expectedPods=4, desiredHealthy=2, currentHealthy=1)
+
+
+async def test_a_deployment_answers_for_its_replicasets(cluster):
+    deployment = await workload(cluster, DEPLOYMENTS, "d", 3)
+    for name in ("old", "new"):
+        rs = await workload(cluster, REPLICASETS, name, 2, ownerReferences=controlled_by(deployment))
+        await running_pod(cluster, f"{name}-pod", owners=controlled_by(rs))
+    await budget(cluster, maxUnavailable=1)
+    cluster.spawn(run_budgets(cluster))
+    await told(cluster, expectedPods=3, desiredHealthy=2, currentHealthy=2)
+
+
+async def run_budgets(cluster):
+    """The one controller without the others, which would make pods of their own."""
+    informers = Informers(cluster.client, cluster.clock)
+    controller = BudgetController(cluster.client, cluster.clock, informers, 1)
+    async with asyncio.TaskGroup() as tasks:
+        for informer in informers.all:
+            tasks.create_task(informer.run())
+        await informers.synced()
+        tasks.create_task(controller.run())
 
 
 async def four(cluster):

@@ -215,6 +215,34 @@ def test_resources_are_updated_in_place(node, pod):
     assert 0 < stats.memory.available_bytes.value <= 64 << 20
 
 
+def test_memory_may_grow_and_shrink_again_and_what_was_noted_is_found_again(node, pod):
+    linux = cri.LinuxContainerConfig(resources=cri.LinuxContainerResources(memory_limit_in_bytes=32 << 20))
+    id = node.container(pod, "sleep", "100", name="grows", linux=linux, annotations={"mine": "32"})
+    for mib in (96, 48):
+        resources = cri.LinuxContainerResources(memory_limit_in_bytes=mib << 20)
+        request = cri.UpdateContainerResourcesRequest(container_id=id, linux=resources, annotations={"mine": str(mib)})
+        node.runtime.UpdateContainerResources(request)
+        stats = node.runtime.ContainerStats(cri.ContainerStatsRequest(container_id=id)).stats
+        assert (mib - 8) << 20 < stats.memory.available_bytes.value <= mib << 20
+        assert node.status(id).annotations["mine"] == str(mib)
+
+
+def test_a_container_may_join_the_processes_of_another(node, pod):
+    target = node.container(pod, "sleep", "86397", name="target")
+    joins = cri.NamespaceOption(pid=cri.TARGET, target_id=target)
+    security = cri.LinuxContainerSecurityContext(namespace_options=joins)
+    looks = node.create(
+        pod,
+        *("cat", "/proc/1/cmdline"),
+        name="looks",
+        linux=cri.LinuxContainerConfig(security_context=security),
+    )
+    node.start_container(looks)
+    assert node.exited(looks).exit_code == 0
+    assert "sleep\0" in node.log("looks")
+    assert node.status(target).state == cri.CONTAINER_RUNNING
+
+
 def test_events_tell_the_whole_life(node, pod):
     stream = node.runtime.GetContainerEvents(cri.GetEventsRequest(), timeout=20)
     sandbox = node.sandbox("watched")

@@ -9,7 +9,17 @@ from __future__ import annotations
 import asyncio
 
 from sampan_api import meta
-from sampan_api.client import PODDISRUPTIONBUDGETS, PODS, REPLICASETS, Client, EventType, Resource
+from sampan_api.client import (
+    DEPLOYMENTS,
+    PODDISRUPTIONBUDGETS,
+    PODS,
+    REPLICASETS,
+    REPLICATIONCONTROLLERS,
+    STATEFULSETS,
+    Client,
+    EventType,
+    Resource,
+)
 from sampan_api.clock import Clock
 from sampan_api.errors import NotFound
 from sampan_api.meta import Key, Object
@@ -19,8 +29,8 @@ from sampan_master.controllers import budget as decide
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.workqueue import WorkQueue, work
 
-_SCALABLE: tuple[Resource, ...] = (REPLICASETS,)
-"""Owners of pods that say how many they want; a ReplicaSet's own owner is asked instead of it."""
+_SCALABLE: tuple[Resource, ...] = (REPLICATIONCONTROLLERS, DEPLOYMENTS, REPLICASETS, STATEFULSETS)
+"""Owners of pods that say how many they want; a ReplicaSet's Deployment is asked instead of it."""
 
 _UNMANAGED = (
     "Pods selected by this PodDisruptionBudget (selector: {selector}) were found to be unmanaged. As a result, the"
