@@ -3,7 +3,7 @@
 import pytest
 from cluster import eventually
 from sampan_api import meta
-from sampan_api.client import CONFIGMAPS, NAMESPACES, PODS, REPLICASETS, SECRETS, SERVICEACCOUNTS, DeleteOptions
+from sampan_api.client import CONFIGMAPS, EVENTS, NAMESPACES, PODS, REPLICASETS, SECRETS, SERVICEACCOUNTS, DeleteOptions
 from sampan_api.errors import NotFound
 from sampan_master.controllers import ControllersConfig, run
 
@@ -48,6 +48,23 @@ async def test_dependents_go_with_their_owner_and_so_do_theirs(cluster):
     await cluster.client.delete(CONFIGMAPS, "owner", "default")
     await eventually(gone(cluster, "grandchild"))
     assert await exists(cluster, "child")() is None
+
+
+async def test_an_owner_in_another_namespace_is_none_and_an_event_says_so(cluster):
+    control(cluster)
+    await cluster.client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other"}})
+    owner = await configmap(cluster, "owner")
+    await configmap(cluster, "child", owner, namespace="other")
+    await eventually(gone(cluster, "child", namespace="other"))
+
+    async def told():
+        return [e for e in await cluster.list(EVENTS, "other") if e["reason"] == "OwnerRefInvalidNamespace"]
+
+    [event] = await eventually(told)
+    reference = f"[v1/ConfigMap, namespace: other, name: owner, uid: {meta.uid(owner)}]"
+    assert event["message"] == f'ownerRef {reference} does not exist in namespace "other"'
+    assert (event["type"], event["involvedObject"]["name"]) == ("Warning", "child")
+    assert await exists(cluster, "owner")()
 
 
 async def test_a_dependent_with_another_owner_stays_and_forgets_the_lost_one(cluster):

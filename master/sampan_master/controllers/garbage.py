@@ -69,6 +69,12 @@ def state_of(reference: dict[str, Any], owner: Object | None) -> Owner:
     return Owner.WAITING if waits_for_dependents(owner) and reference.get("blockOwnerDeletion") else Owner.SOLID
 
 
+def foreign_owner(reference: dict[str, Any], namespace: str) -> str:
+    kind = f"{reference['apiVersion']}/{reference['kind']}"
+    identity = f"[{kind}, namespace: {namespace}, name: {reference['name']}, uid: {reference['uid']}]"
+    return f'ownerRef {identity} does not exist in namespace "{namespace}"'
+
+
 def judge(owners: list[Owner], *, has_dependents: bool) -> Verdict:
     if not owners or all(owner is Owner.SOLID for owner in owners):
         return Verdict.KEEP

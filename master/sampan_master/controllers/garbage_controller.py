@@ -8,6 +8,7 @@ owner orphans       → take its reference from each dependent, then its orphan 
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from sampan_api.clock import Clock
 from sampan_api.errors import Conflict, NotFound
 from sampan_api.informer import Informer
 from sampan_api.meta import Object
+from sampan_api.recorder import EventRecorder
 
 from sampan_master.controllers import garbage
 from sampan_master.controllers.garbage import Owner, Verdict
@@ -41,12 +43,15 @@ class GarbageController:
         self._by_plural: dict[tuple[str, str], Informer] = {}
         self._queue: WorkQueue[_Item] = WorkQueue(clock)
         self._absent: OrderedDict[str, None] = OrderedDict()
+        self._recorder = EventRecorder(client, clock, "garbage-collector-controller")
         for informer in informers.all:
             self._by_plural[informer.resource.plural, informer.resource.group] = informer
             self._follow(informer)
 
     async def run(self) -> None:
-        await work("garbage collector", self._queue, self.sync, self._workers)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._recorder.run())
+            tasks.create_task(work("garbage collector", self._queue, self.sync, self._workers))
 
     def _follow(self, informer: Informer) -> None:
         resource = informer.resource
@@ -91,6 +96,7 @@ class GarbageController:
     async def _collect(self, resource: Resource, obj: Object) -> float | None:
         references = meta.owner_references(obj)
         states = [await self._state(obj, reference) for reference in references]
+        self._tell_of_foreign_owners(resource, obj, states)
         verdict = garbage.judge(states, has_dependents=bool(self._dependents(meta.uid(obj))))
         if verdict is Verdict.DROP_REFERENCES:
             solid = [r for r, state in zip(references, states, strict=True) if state is Owner.SOLID]
@@ -99,6 +105,17 @@ class GarbageController:
             propagation = "Foreground" if verdict is Verdict.DELETE_IN_FOREGROUND else "Background"
             await self._delete(resource, obj, propagation)
         return None
+
+    def _tell_of_foreign_owners(self, resource: Resource, obj: Object, states: list[Owner]) -> None:
+        """An owner in another namespace is none: who wrote the reference should hear why the object goes."""
+        namespace = meta.namespace(obj)
+        for reference, state in zip(meta.owner_references(obj), states, strict=True):
+            owned_by = garbage.owner_resource(reference)
+            if state is not Owner.ABSENT or owned_by is None or not owned_by.namespaced:
+                continue
+            if any(meta.uid(other) == reference["uid"] for other in self._informers[owned_by].items.values()):
+                message = garbage.foreign_owner(reference, namespace)
+                self._recorder.record(resource, obj, "Warning", "OwnerRefInvalidNamespace", message)
 
     async def _state(self, obj: Object, reference: dict[str, Any]) -> Owner:
         resource = garbage.owner_resource(reference)
