@@ -56,6 +56,8 @@ def parse(argv: list[str] | None = None) -> Settings:
     given = parser.parse_args(argv)
     if bool(given.etcd) == given.in_memory:
         parser.error("one of --etcd URL and --in-memory is needed")
+    if ipaddress.ip_network(given.cluster_cidr).overlaps(ipaddress.ip_network(given.service_cidr)):
+        parser.error(f"--cluster-cidr {given.cluster_cidr} and --service-cidr {given.service_cidr} overlap")
     listen = tuple(given.listen or [Address("127.0.0.1", 6443)])
     advertise = given.advertise or next((a for a in listen if not a.unspecified), Address("127.0.0.1", listen[0].port))
     return Settings(

@@ -27,6 +27,8 @@ def test_the_nodes_share_the_machine() -> None:
 def test_a_subnet_that_collides_is_passed_over() -> None:
     assert choose_subnet([], "10.244.0.0/16") == "10.77.0.0/24"
     assert choose_subnet(["10.77.0.128/25", "10.78.0.0/15"], "10.244.0.0/16") == "10.80.0.0/24"
+    services_are_there = ["10.64.0.0/11"]
+    assert choose_subnet(services_are_there, "10.244.0.0/16") == "10.112.0.0/24"
     with pytest.raises(ClusterError):
         choose_subnet(["0.0.0.0/1", "128.0.0.0/1"], "10.244.0.0/16")
 

@@ -17,6 +17,11 @@ def test_a_store_must_be_chosen_and_only_one(capsys):
     assert "one of --etcd" in refused(capsys, "--data-dir", "/d", "--in-memory", "--etcd", "http://127.0.0.1:2379")
 
 
+def test_pods_and_services_do_not_share_addresses(capsys):
+    more = ("--cluster-cidr", "10.100.0.0/16", "--service-cidr", "10.96.0.0/12")
+    assert "overlap" in refused(capsys, "--data-dir", "/d", "--in-memory", *more)
+
+
 def test_several_addresses_can_be_listened_on_and_the_first_is_advertised():
     found = settings("--listen", "127.0.0.1:6443", "--listen", "10.77.0.1:6443")
     assert found.listen == (Address("127.0.0.1", 6443), Address("10.77.0.1", 6443))

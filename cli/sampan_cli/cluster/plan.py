@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sampan_cli.cluster.settings import ClusterSettings
+from sampan_cli.cluster.settings import SERVICE_CIDR, ClusterSettings
 from sampan_cli.errors import ClusterError
 
 NODE_LINK_PORT = 6444
@@ -77,8 +77,8 @@ def _hash(*parts: str) -> str:
 
 
 def choose_subnet(taken: Iterable[str], cluster_cidr: str) -> str:
-    """The first 10.x.0.0/24 that overlaps nothing the machine routes or another cluster uses."""
-    busy = [ipaddress.ip_network(cluster_cidr), *(ipaddress.ip_network(t, strict=False) for t in taken)]
+    """The first 10.x.0.0/24 that overlaps nothing the machine routes or a cluster uses."""
+    busy = [ipaddress.ip_network(t, strict=False) for t in (cluster_cidr, SERVICE_CIDR, *taken)]
     candidates = [f"10.{second}.0.0/24" for second in (*range(77, 240), *range(1, 77))]
     candidates += [f"172.{second}.77.0/24" for second in range(16, 32)]
     candidates += [f"192.168.{third}.0/24" for third in range(200, 255)]

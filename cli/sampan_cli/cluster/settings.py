@@ -12,6 +12,8 @@ from sampan_cli.errors import UsageError
 STATE_ROOT = Path(kubeconfig.STATE_ROOT)
 RUN_ROOT = Path("/run/sampan")
 CLUSTER_CIDR = "10.244.0.0/16"
+SERVICE_CIDR = "10.96.0.0/12"
+"""Where the master gives services their addresses from, unless it is told otherwise."""
 MAX_NODES = 200
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
