@@ -25,6 +25,7 @@ COLLECTIONS = {
     "EndpointSlice": "/apis/discovery.k8s.io/v1/namespaces/ct/endpointslices",
     "ServiceAccount": f"{CT}/serviceaccounts",
     "Event": f"{CT}/events",
+    "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/ct/horizontalpodautoscalers",
     "DaemonSet": "/apis/apps/v1/namespaces/ct/daemonsets",
     "StatefulSet": "/apis/apps/v1/namespaces/ct/statefulsets",
     "CronJob": "/apis/batch/v1/namespaces/ct/cronjobs",

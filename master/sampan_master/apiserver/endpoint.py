@@ -135,12 +135,12 @@ class ResourceEndpoint:
     ) -> None:
         """One object in the form that the client asked for."""
         accepted = request.accepted()
-        body: bytes | dict[str, Any] = data
+        body: bytes | dict[str, Any] = data if target.type.conversion is None else target.type.from_stored(obj)
         if accepted.view.kind == "Table":
             metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
             body = table(target.type, [obj], metadata, self._now(), accepted.view)
         elif accepted.view.kind == "PartialObjectMetadata":
-            body = partial(obj, accepted.view)
+            body = partial(target.type.from_stored(obj), accepted.view)
         await request.answer_object(body, status=status, warnings=warnings, media=accepted.media)
 
     async def _answer_scale(
@@ -173,7 +173,7 @@ class ResourceEndpoint:
         if view.kind == "Table":
             return table_body(target.type, page.objects, page.metadata, self._now(), view)
         if view.kind:
-            return partial_body(page.objects, page.metadata, view)
+            return partial_body(target.type, page.objects, page.metadata, view)
         return whole_body(target.type, page)
 
     async def _watch(self, request: ApiRequest, target: Target) -> None:
@@ -189,7 +189,7 @@ class ResourceEndpoint:
         request.accepted()
         rt = target.type
         obj = read_object(body, request.header(b"content-type"), rt.resource.api_version, rt.kind, options)
-        written = await self._registry.create(rt, target.namespace or "", obj, options)
+        written = await self._registry.create(rt, target.namespace or "", rt.to_stored(obj), options)
         await self._answer(request, target, written.obj, written.data, status=201, warnings=options.warnings)
 
     async def _create_subresource(
@@ -224,7 +224,7 @@ class ResourceEndpoint:
             return
         obj = read_object(body, content_type, rt.resource.api_version, rt.kind, options)
         written, created = await self._registry.update(
-            rt, namespace, target.name, obj, options, BY_SUBRESOURCE[name_of_scope]
+            rt, namespace, target.name, rt.to_stored(obj), options, BY_SUBRESOURCE[name_of_scope]
         )
         status = 201 if created else 200
         await self._answer(request, target, written.obj, written.data, status=status, warnings=options.warnings)

@@ -115,9 +115,15 @@ def _match_errors(options: ListOptions) -> list[FieldError]:
 
 
 def whole_body(rt: ResourceType, page: Page) -> ListBody:
-    """The objects themselves, from the bytes that the cache holds."""
+    """The objects themselves, from the bytes that the cache holds if they are of the version that is stored."""
     head = {"kind": f"{rt.kind}List", "apiVersion": rt.resource.api_version, "metadata": page.metadata}
-    return ListBody(head, (entry.item for entry in page.entries))
+    if rt.conversion is None:
+        return ListBody(head, (entry.item for entry in page.entries))
+    return ListBody(head, (_as_item(rt.from_stored(obj)) for obj in page.objects))
+
+
+def _as_item(obj: Object) -> Object:
+    return {field: value for field, value in obj.items() if field not in ("kind", "apiVersion")}
 
 
 async def list_page(cache: Cache, rt: ResourceType, selected: Selected, options: ListOptions) -> Page:

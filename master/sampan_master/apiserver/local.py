@@ -52,7 +52,8 @@ class LocalClient:
 
     def _type(self, resource: Resource) -> ResourceType:
         found = self._table.find(resource.group, resource.version, resource.plural)
-        if found is None:
+        if found is None or found.conversion is not None:
+            # In process everybody speaks the version that is stored.
             raise NotFound(problems.NO_RESOURCE, {})
         return found
 

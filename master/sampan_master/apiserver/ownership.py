@@ -2,7 +2,8 @@
 
 So a manager owns what it wrote and what that defaulted to, but nothing that admission, a strategy, the scheduler's
 binding or a deletion put in. Clients may rewrite the list through the main door: `[]` or `[{}]` clears it, after which
-nobody is counted until the next apply; a list that no server could have written is as good as none.
+nobody is counted until the next apply; a list that no server could have written is as good as none. Fields are named as
+in the version that was written in, whichever is stored.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def own_created(rt: ResourceType, obj: Object, options: WriteOptions, now: float
     """Writes the owners into a new object, in place."""
     write = write_of(rt, options, now, MAIN)
     try:
-        managed = updated(empty(write.model), obj, _given(obj, []), write)
+        managed = updated(empty(write.model), rt.from_stored(obj), _given(obj, []), write)
     except PathError:
         # A list item without its key. Validation will say so.
         managed = {}
@@ -45,12 +46,13 @@ def owners_after(
     rt: ResourceType, new: Object, old: Object, options: WriteOptions, now: float, scope: Scope
 ) -> Entries:
     """The entries of the new state, which is complete but for what admission and the server itself put in."""
-    before = old["metadata"].get("managedFields") or []
-    rewritten = not scope.subresource and new["metadata"].get("managedFields") != before
-    managed = _given(new, before) if rewritten else stored(before)
+    entries = old["metadata"].get("managedFields") or []
+    rewritten = not scope.subresource and new["metadata"].get("managedFields") != entries
+    managed = _given(new, entries) if rewritten else stored(entries)
     if managed:
         with suppress(PathError):
-            managed = updated(old, new, managed, write_of(rt, options, now, scope))
+            before, after = rt.from_stored(old), rt.from_stored(new)
+            managed = updated(before, after, managed, write_of(rt, options, now, scope))
     return entries_of(managed)
 
 

@@ -24,7 +24,9 @@ class Patch:
 
 
 def apply_patch(rt: ResourceType, patch: Patch, old: Object, options: WriteOptions) -> Object:
-    """The patched object, decoded anew. Raises the API's answer to a patch that does not fit."""
+    """The patched object, decoded anew; the patch speaks of the version of `rt`. Raises the API's answer to one that
+    does not fit."""
+    old = rt.from_stored(old)
     model = schema.model_for(rt.resource.api_version, rt.kind)
     try:
         match patch.type:
@@ -47,7 +49,7 @@ def apply_patch(rt: ResourceType, patch: Patch, old: Object, options: WriteOptio
         said_unknown = [f"unknown field {go_quote(path)}" for path in unknown[:MOST_MISTAKES]]
         refusal = _bad_patch(patches.go_value(patch.content), "strict decoding error: " + ", ".join(said_unknown))
         report_unknown(said_unknown, options, refusal)
-    return obj
+    return rt.to_stored(obj)
 
 
 def patch_error(error: patches.PatchError) -> ApiError:

@@ -5,7 +5,8 @@
     delete   storage.delete when nothing holds the object, else it is marked and waits
 
 `update` and `patch` take a scope: which part of the object this door may change (main, status, finalize, …).
-Objects given in are decoded already and belong to the registry from then on; entries given out are shared.
+Objects given in are decoded already, are of the version that is stored and belong to the registry from then on; entries
+given out are shared.
 """
 
 from __future__ import annotations
@@ -217,7 +218,7 @@ class Registry:
 
         def configure(entry: Entry) -> Object:
             old = entry.obj
-            new = applied_to(old, config, rt.kind, write, options)
+            new = rt.to_stored(applied_to(rt.from_stored(old), config, rt.kind, write, options))
             preparing.check_name(name, namespace, rt, new)
             version = new["metadata"].get("resourceVersion")
             if version and version != old["metadata"]["resourceVersion"]:
@@ -242,7 +243,7 @@ class Registry:
         write: Write,
         options: WriteOptions,
     ) -> Written:
-        obj = applied_to(empty(write.model), config, rt.kind, write, options)
+        obj = rt.to_stored(applied_to(empty(write.model), config, rt.kind, write, options))
         uid = obj["metadata"].get("uid")
         if uid:
             why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"

@@ -52,6 +52,15 @@ class Subresource:
     version: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """Between a version of the API and the one in which its objects lie in the store. Both ways give a new object that
+    shares what is the same in both."""
+
+    from_stored: Callable[[Object], Object]
+    to_stored: Callable[[Object], Object]
+
+
 def nothing(obj: Object) -> None:
     pass
 
@@ -150,6 +159,7 @@ class ResourceType:
 
     `stamp` writes the times of an update that are the server's.
     `field_selectors` maps a selectable path beside metadata.name and metadata.namespace to its reader.
+    `conversion`: this version of the kind is not the one that is stored; all functions here are given the stored one.
     Deletion: `grace` says how many seconds the object has (None asked: its own default), `lingers` whether something
     still holds it, `mark_deleted` changes more than the timestamp, `answers_object` makes DELETE answer with the object
     even when it is gone, `protected` names may not be deleted. `scale_selector`: the pods that a Scale counts.
@@ -182,6 +192,7 @@ class ResourceType:
     row_conditions: Callable[[Object], list[dict[str, Any]]] = no_conditions
     field_selectors: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     warnings: Callable[[Object], Iterable[str]] = no_warnings
+    conversion: Conversion | None = None
     expires: bool = False
     idle: bool = False
     deprecated: str = ""
@@ -236,6 +247,13 @@ class ResourceType:
         if self.namespaced and namespace:
             return f"/registry/{self.storage_name}/{namespace}/"
         return f"/registry/{self.storage_name}/"
+
+    def from_stored(self, obj: Object) -> Object:
+        """An object of the store as this version shows it."""
+        return obj if self.conversion is None else self.conversion.from_stored(obj)
+
+    def to_stored(self, obj: Object) -> Object:
+        return obj if self.conversion is None else self.conversion.to_stored(obj)
 
     def subresource(self, name: str) -> Subresource | None:
         return next((sub for sub in self.subresources if sub.name == name), None)

@@ -34,9 +34,9 @@ def partial(obj: Object, view: View = WHOLE) -> Object:
     return {"kind": "PartialObjectMetadata", "apiVersion": view.api_version, "metadata": obj["metadata"]}
 
 
-def partial_body(objects: Iterable[Object], metadata: dict[str, Any], view: View) -> ListBody:
+def partial_body(rt: ResourceType, objects: Iterable[Object], metadata: dict[str, Any], view: View) -> ListBody:
     head = {"kind": "PartialObjectMetadataList", "apiVersion": view.api_version, "metadata": metadata}
-    return ListBody(head, (partial(obj, view) for obj in objects))
+    return ListBody(head, (partial(rt.from_stored(obj), view) for obj in objects))
 
 
 def table_body(
@@ -84,9 +84,9 @@ def _row(rt: ResourceType, obj: Object, now: float, view: View) -> dict[str, Any
     if conditions:
         row["conditions"] = conditions
     if view.include == "Object":
-        row["object"] = obj
+        row["object"] = rt.from_stored(obj)
     elif view.include != "None":
-        row["object"] = partial(obj)
+        row["object"] = partial(rt.from_stored(obj))
     return row
 
 

@@ -33,14 +33,16 @@ class _Lines:
 
     @property
     def shared(self) -> bool:
-        return not self._view.kind
+        return not self._view.kind and self._rt.conversion is None
 
     def line(self, type_: EventType, obj: Object) -> bytes:
         return event_line(type_, self._seen(obj))
 
     def _seen(self, obj: Object) -> dict[str, Any]:
+        if not self._view.kind:
+            return self._rt.from_stored(obj)
         if self._view.kind != "Table":
-            return partial(obj, self._view)
+            return partial(self._rt.from_stored(obj), self._view)
         metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
         return table(self._rt, [obj], metadata, self._clock.now(), self._view, columns=self._columns())
 
