@@ -277,6 +277,18 @@ async def test_a_closed_watcher_ends_its_reader(storage):
     assert await reading == []
 
 
+async def test_an_interrupted_reader_gets_what_is_there_and_may_read_on(storage):
+    watcher = storage.cache.watch(PODS, await storage.cache.fresh())
+    reading = asyncio.create_task(watcher.changes())
+    await asyncio.sleep(0)
+    watcher.interrupt()
+    assert (await reading, watcher.ended) == ([], False)
+    made = await storage.create(key("a"), pod("a"))
+    await storage.cache.fresh()
+    watcher.interrupt()
+    assert told(await watcher.changes()) == [("ADDED", "a", made.revision)]
+
+
 async def test_pages_at_an_old_revision_are_one_snapshot(storage):
     for name in "abcd":
         await storage.create(key(name), pod(name))

@@ -121,6 +121,20 @@ async def test_what_the_store_has_forgotten_too_is_refused(storage, store):
         await storage.cache.watch_past(PODS, start)
 
 
+async def test_it_may_be_interrupted_in_the_past_and_live(storage):
+    start = await churn(storage)
+    watcher = await storage.cache.watch_past(PODS, start)
+    watcher.interrupt()
+    assert (await watcher.changes(), watcher.ended) == ([], False)
+    assert len(await collect(watcher, 40)) == 40
+    reading = asyncio.create_task(watcher.changes())
+    await storage.cache.fresh()
+    watcher.interrupt()
+    assert (await reading, watcher.ended) == ([], False)
+    watcher.close()
+    assert (await watcher.changes(), watcher.ended) == ([], True)
+
+
 async def test_one_whose_history_goes_while_it_is_told_ends():
     store = MemoryStore()
     cache = Cache(store, RealClock(), history_events=1)

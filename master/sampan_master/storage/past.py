@@ -35,7 +35,7 @@ class PastWatcher:
         self._matches = matches
         self._join = join
         self._handed = after
-        self._read: asyncio.Queue[list[Change]] = asyncio.Queue()
+        self._read: asyncio.Queue[list[Change] | None] = asyncio.Queue()
         self._reading = True
         self._live: Watcher | None = None
         self._reader = asyncio.create_task(self._read_on(after), name="watch from the past")
@@ -46,15 +46,32 @@ class PastWatcher:
         return self._handed if self._reading or self._live is None else self._live.revision
 
     async def changes(self) -> list[Change]:
-        """Waits for and takes what comes next. [] once it has ended; a client resumes from its last revision."""
+        """Waits for and takes what comes next. [] once it has ended (a client resumes from its last revision), and when
+        it was interrupted."""
         if self._reading:
             batch = await self._read.get()
             self._read.task_done()
+            if batch is None:
+                return []
             if batch:
                 self._handed = batch[-1].revision
                 return batch
             self._reading = False
+            if not self._read.empty():
+                # It was interrupted after the reader had ended.
+                return []
         return await self._live.changes() if self._live is not None else []
+
+    def interrupt(self) -> None:
+        """The reader has something else to do: it gets what is there, perhaps nothing."""
+        if self._reading or self._live is None:
+            self._read.put_nowait(None)
+        else:
+            self._live.interrupt()
+
+    @property
+    def ended(self) -> bool:
+        return not self._reading and (self._live is None or self._live.ended)
 
     def close(self) -> None:
         """The reader is done."""

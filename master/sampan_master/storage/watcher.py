@@ -31,6 +31,7 @@ class Watcher:
         self._queue: list[Change] = []
         self._waiting: asyncio.Future[None] | None = None
         self._handed = after
+        self._interrupted = False
         self.ended = False
         """No more will be queued: closed, or ended because it lagged. What is queued is still handed out."""
 
@@ -55,11 +56,12 @@ class Watcher:
         self._queue.extend(seen for change in changes if (seen := change.seen_through(self._matches)) is not None)
 
     async def changes(self) -> list[Change]:
-        """Waits for and takes all that is queued. [] once the watcher has ended: closed, or too slow; a client
-        resumes from its last revision."""
-        while not self._queue and not self.ended:
+        """Waits for and takes all that is queued. [] once the watcher has ended (closed, or too slow; a client resumes
+        from its last revision), and when it was interrupted."""
+        while not self._queue and not self.ended and not self._interrupted:
             self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
+        self._interrupted = False
         taken, self._queue = self._queue, []
         if taken:
             self._handed = taken[-1].revision
@@ -68,6 +70,11 @@ class Watcher:
     async def __aiter__(self) -> AsyncIterator[list[Change]]:
         while batch := await self.changes():
             yield batch
+
+    def interrupt(self) -> None:
+        """The reader has something else to do: it gets what is there, perhaps nothing."""
+        self._interrupted = True
+        self._wake()
 
     def end(self) -> None:
         """Nothing more is queued; the reader gets what is there, then [] ."""
