@@ -7,6 +7,7 @@ restart of this agent too. The pod's own cgroup holds its containers': it grows 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,15 +40,22 @@ class Used:
 
 
 def decide(
-    pod: Pod, observed: Observed, memory: Memory, decision: Decision, node: NodeFacts, others: Used, now: float
+    pod: Pod,
+    observed: Observed,
+    memory: Memory,
+    decision: Decision,
+    node: NodeFacts,
+    others: Callable[[str], Used],
+    now: float,
 ) -> None:
-    """Adds to the decision what a changed size needs."""
+    """Adds to the decision what a changed size needs. `others`: uid -> what all pods but that one ask for; it is asked
+    only when there is something to resize."""
     changed = _changed(pod, observed)
     if not changed or decision.ended:
         memory.resize_failure = None
         return
     decision.resizing = True
-    decision.resize_pending = pending(pod, node, others)
+    decision.resize_pending = pending(pod, node, others(pod.uid))
     if decision.resize_pending is not None:
         decision.wake(now + _LOOK_AGAIN)
         return

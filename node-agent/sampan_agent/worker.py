@@ -198,8 +198,7 @@ class PodWorker:
             actions: list[Action] = [] if self.cleaned else [StopPod(remove=True)]
             return Decision(actions, ended=True)
         decision = sync(pod, observed, self._memory, now)
-        others = self._node.others(pod.uid)
-        resizing.decide(pod, observed, self._memory, decision, self._node.facts, others, now)
+        resizing.decide(pod, observed, self._memory, decision, self._node.facts, self._node.others, now)
         return decision
 
     def _report(self, pod: Pod, observed: Observed, decision: Decision, now: float) -> None:

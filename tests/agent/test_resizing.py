@@ -29,7 +29,7 @@ def size(container):
 def decided(spec, observed, *, memory=None, others=Used()):  # noqa: B008  a frozen value
     memory = memory or Memory()
     decision = sync(spec, observed, memory, NOW)
-    decide(spec, observed, memory, decision, NODE, others, NOW)
+    decide(spec, observed, memory, decision, NODE, lambda uid: others, NOW)
     return decision
 
 

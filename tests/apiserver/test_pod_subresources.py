@@ -184,3 +184,34 @@ async def test_a_pod_keeps_its_class_when_resized(http: Http) -> None:
     ]
     both = {"cpu": "2", "memory": "32Mi"}
     assert (await resize(http, resources(requests=both, limits=both))).code == 200
+
+
+async def test_the_status_door_takes_labels_too_but_neither_spec_nor_a_generation(http: Http) -> None:
+    before = await made(http)
+    metadata = {"labels": {"x": "y"}, "annotations": {"a": "b"}, "finalizers": ["x.io/a"]}
+    changed = {"metadata": metadata, "spec": {"activeDeadlineSeconds": 5}, "status": {"phase": "Foo"}}
+    after = (await http("PATCH", f"{PODS}/web/status", changed, STRATEGIC)).json
+    assert after["status"]["phase"] == "Foo"
+    assert after["spec"] == before["spec"]
+    assert after["metadata"]["labels"] == {"app": "web", "x": "y"}
+    assert (after["metadata"]["annotations"], after["metadata"]["finalizers"]) == ({"a": "b"}, ["x.io/a"])
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]
+    main = await http("PATCH", f"{PODS}/web", {"status": {"phase": "Bar"}}, STRATEGIC)
+    assert (main.code, main.json["status"]["phase"]) == (200, "Foo")
+
+
+async def test_server_side_apply_goes_through_both_doors(http: Http) -> None:
+    await made(http, resources(requests={"cpu": "100m"}))
+    apply = {"Content-Type": "application/apply-patch+yaml"}
+    for path, spec in (
+        (RESIZE, {"containers": [resources(requests={"cpu": "200m"})]}),
+        (EPHEMERAL, {"ephemeralContainers": [{"name": "dbg", "image": IMAGE}]}),
+    ):
+        wanted = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": spec}
+        answer = await http("PATCH", f"{path}?fieldManager=m&force=true", wanted, apply)
+        assert answer.code == 200, answer.text
+    spec = answer.json["spec"]
+    assert spec["containers"][0]["resources"] == {"requests": {"cpu": "200m"}}
+    assert [c["name"] for c in spec["ephemeralContainers"]] == ["dbg"]
+    doors = {entry.get("subresource") for entry in answer.json["metadata"]["managedFields"] if entry["manager"] == "m"}
+    assert doors == {"resize", "ephemeralcontainers"}
