@@ -95,6 +95,7 @@ BUILT_IN = ResourceTable(
         deployments.RESOURCE,
         replicasets.RESOURCE,
         statefulsets.RESOURCE,
+        events.RESOURCE_V1,
         horizontalpodautoscalers.RESOURCE,
         horizontalpodautoscalers.RESOURCE_V1,
         cronjobs.RESOURCE,

@@ -1,17 +1,22 @@
-"""Event: what happened to an object. Kept for an hour, then it goes by itself."""
+"""Event: what happened to an object. Kept for an hour, then it goes by itself.
+
+The core group and events.k8s.io show the same objects; the latter is stricter about what it takes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from sampan_api.client import EVENTS
+from sampan_api.client import EVENTS, EVENTS_V1
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.ages import since
 from sampan_master.apiserver.resource import Column, ResourceType
-from sampan_master.apiserver.validation.fields import Errors, invalid
-from sampan_master.apiserver.validation.names import path_segment
+from sampan_master.apiserver.resources.event_versions import CONVERSION
+from sampan_master.apiserver.validation.events import validate_event, validate_strict_update, validate_strictly
+from sampan_master.apiserver.validation.names import object_name, path_segment
 
 _ALWAYS: dict[str, Any] = {
     "source": {},
@@ -30,14 +35,6 @@ def _default(obj: Object) -> None:
     obj.setdefault("involvedObject", {})
 
 
-def _validate(obj: Object) -> Errors:
-    involved = obj["involvedObject"].get("namespace", "") or "default"
-    if involved != obj["metadata"].get("namespace", ""):
-        yield invalid(
-            "involvedObject.namespace", obj["involvedObject"].get("namespace", ""), "does not match event.namespace"
-        )
-
-
 def _cells(obj: Object, now: float) -> list[Any]:
     involved, series = obj.get("involvedObject") or {}, obj.get("series") or {}
     first = obj.get("firstTimestamp") or obj.get("eventTime")
@@ -48,7 +45,7 @@ def _cells(obj: Object, now: float) -> list[Any]:
         since(last, now),
         obj.get("type", ""),
         obj.get("reason", ""),
-        f"{kind}/{name}" if kind else name,
+        f"{kind}/{name}" if name else kind,
         involved.get("fieldPath", ""),
         _source(obj),
         (obj.get("message") or "").strip(),
@@ -87,7 +84,7 @@ RESOURCE = ResourceType(
     expires=True,
     name_rule=path_segment,
     default=_default,
-    validate=_validate,
+    validate=validate_event,
     columns=(
         Column("Last Seen"),
         Column("Type"),
@@ -107,5 +104,20 @@ RESOURCE = ResourceType(
         "type": _top("type"),
         "reportingComponent": _top("reportingComponent"),
         "source": _component,
+    },
+)
+
+RESOURCE_V1 = replace(
+    RESOURCE,
+    resource=EVENTS_V1,
+    name_rule=object_name,
+    conversion=CONVERSION,
+    validate_create=validate_strictly,
+    validate_update=validate_strict_update,
+    field_selectors={
+        **{f"regarding.{field}": _involved(field) for field in _INVOLVED},
+        "reason": _top("reason"),
+        "type": _top("type"),
+        "reportingController": _top("reportingComponent"),
     },
 )
