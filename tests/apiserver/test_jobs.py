@@ -151,6 +151,18 @@ async def test_a_suspended_job_may_be_sent_elsewhere_but_not_do_something_else(h
     assert answer.json["details"]["causes"][0]["field"] == "spec.template"
 
 
+async def test_a_deleted_job_leaves_its_pods_unless_told_otherwise(http: Http) -> None:
+    for name in "jkl":
+        await http("POST", JOBS, job(name))
+    answer = await http("DELETE", f"{JOBS}/j")
+    assert answer.json["metadata"]["finalizers"] == ["orphan"]
+    assert "child pods are preserved by default" in answer.header("warning")
+    answer = await http("DELETE", f"{JOBS}/k", {"propagationPolicy": "Background"})
+    assert (answer.json["status"], answer.header("warning")) == ("Success", "")
+    answer = await http("DELETE", f"{JOBS}/l", {"propagationPolicy": "Orphan"})
+    assert (answer.json["metadata"]["finalizers"], answer.header("warning")) == (["orphan"], "")
+
+
 async def test_jobs_are_selected_by_their_successes(http: Http) -> None:
     await http("POST", JOBS, job())
     await http("PATCH", f"{JOBS}/j/status", {"status": {"succeeded": 1}}, MERGE)

@@ -10,7 +10,8 @@ from sampan_master.apiserver.resources import controllerrevisions, statefulsets
 PATH = "/apis/apps/v1/namespaces/default/statefulsets"
 REVISIONS = "/apis/apps/v1/namespaces/default/controllerrevisions"
 MERGE = {"Content-Type": "application/merge-patch+json"}
-CLAIM = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {}}}
+SIZE = {"requests": {"storage": "1Gi"}}
+CLAIM = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": SIZE}}
 
 
 def stateful_set(name: str = "s", **spec: Any) -> dict[str, Any]:
@@ -57,6 +58,10 @@ def strategy(**fields: Any) -> dict[str, Any]:
         (
             {"volumeClaimTemplates": []},
             'spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"',
+        ),
+        (
+            {"volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"resources": SIZE}}]},
+            "spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required",
         ),
         ({"selector": {}}, "spec.selector: Invalid value: {}: empty selector is invalid for statefulset"),
     ],

@@ -86,6 +86,8 @@ def _at_least_a_second(grace: int) -> int:
 
 
 def _finalizers(rt: ResourceType, finalizers: list[str], propagation: str) -> list[str]:
+    if not propagation and rt.orphans and _ORPHAN not in finalizers and _FOREGROUND not in finalizers:
+        propagation = "Orphan"
     if not propagation or rt.expires:  # Events have no dependents.
         return finalizers
     kept = [name for name in finalizers if name not in (_ORPHAN, _FOREGROUND)]

@@ -264,11 +264,13 @@ class ResourceEndpoint:
         deleted = await self._registry.delete(
             target.type, target.namespace or "", target.name, asked.options, dry_run=asked.dry_run
         )
+        warnings = [target.type.delete_warning] if target.type.delete_warning and not asked.options.propagation else []
         if deleted.gone and not target.type.answers_object:
-            await request.answer_object(gone_status(target.type, deleted, dry_run=asked.dry_run))
+            status_of_it = gone_status(target.type, deleted, dry_run=asked.dry_run)
+            await request.answer_object(status_of_it, warnings=warnings)
             return
         status = 202 if asked.dependents_now and not deleted.gone else 200
-        await self._answer(request, target, deleted.written.obj, deleted.written.data, status=status)
+        await self._answer(request, target, deleted.written.obj, deleted.written.data, status=status, warnings=warnings)
 
     async def _delete_collection(self, request: ApiRequest, target: Target) -> None:
         """Deletes what a list with the same query answers, and answers that list."""

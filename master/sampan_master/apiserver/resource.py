@@ -162,7 +162,8 @@ class ResourceType:
     `conversion`: this version of the kind is not the one that is stored; all functions here are given the stored one.
     Deletion: `grace` says how many seconds the object has (None asked: its own default), `lingers` whether something
     still holds it, `mark_deleted` changes more than the timestamp, `answers_object` makes DELETE answer with the object
-    even when it is gone, `protected` names may not be deleted. `scale_selector`: the pods that a Scale counts.
+    even when it is gone, `orphans` lets dependents stay unless the client says otherwise and `delete_warning` says so,
+    `protected` names may not be deleted. `scale_selector`: the pods that a Scale counts.
     """
 
     resource: Resource
@@ -201,6 +202,8 @@ class ResourceType:
     lingers: Callable[[Object], bool] = has_finalizers
     mark_deleted: Callable[[Object], None] = nothing
     answers_object: bool = False
+    orphans: bool = False
+    delete_warning: str = ""
     protected: frozenset[str] = frozenset()
     scale_selector: Callable[[Object], str] = label_selector_text
 

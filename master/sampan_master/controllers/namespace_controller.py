@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from sampan_api import meta
-from sampan_api.client import EVENTS, NAMESPACES, PODS, Client, EventType, Resource, Selection
+from sampan_api.client import EVENTS, NAMESPACES, PODS, Client, DeleteOptions, EventType, Resource, Selection
 from sampan_api.clock import Clock, rfc3339
 from sampan_api.errors import ApiError, Conflict, NotFound
 from sampan_api.meta import Object, with_path
@@ -21,6 +21,7 @@ from sampan_master.controllers.workqueue import WorkQueue, work
 FINALIZER = "kubernetes"
 _LOOK_AGAIN = 2.0
 _AT_ONCE = 50
+_WITH_DEPENDENTS = DeleteOptions(propagation="Background")
 _AFTER_PODS = tuple(r for r in (*WATCHED, EVENTS) if r.namespaced and r != PODS)
 
 
@@ -79,7 +80,7 @@ class NamespaceController:
         async def delete(obj: Object) -> None:
             async with limit:
                 try:
-                    await self._client.delete(resource, meta.name(obj), namespace)
+                    await self._client.delete(resource, meta.name(obj), namespace, _WITH_DEPENDENTS)
                 except (NotFound, Conflict):
                     return
                 except ApiError as error:

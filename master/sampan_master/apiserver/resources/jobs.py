@@ -36,6 +36,10 @@ from sampan_master.apiserver.validation.templates import selected
 
 _UID_LABELS = ("batch.kubernetes.io/controller-uid", "controller-uid")
 _NAME_LABELS = ("batch.kubernetes.io/job-name", "job-name")
+_LEFT_BEHIND = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set"
+    " propagationPolicy=Orphan to suppress this warning"
+)
 _MAX_INT32 = 2**31 - 1
 _MANY = 100_000, 10_000
 
@@ -205,6 +209,8 @@ RESOURCE = ResourceType(
     generation=True,
     separate_status=True,
     idle=True,
+    orphans=True,
+    delete_warning=_LEFT_BEHIND,
     default=_default,
     prepare_create=_prepare_create,
     rename=_rename,

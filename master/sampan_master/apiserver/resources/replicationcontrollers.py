@@ -107,6 +107,7 @@ RESOURCE = ResourceType(
     categories=("all",),
     subresources=(SCALE_SUBRESOURCE, status_of("ReplicationController")),
     generation=True,
+    orphans=True,
     separate_status=True,
     idle=True,
     default=_default,

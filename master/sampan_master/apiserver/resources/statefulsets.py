@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sampan_api.client import STATEFULSETS
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.defaults.claims import default_claim
 from sampan_master.apiserver.resource import (
     AGE_COLUMN,
     NAME_COLUMN,
@@ -17,6 +17,7 @@ from sampan_master.apiserver.resource import (
     age,
     status_of,
 )
+from sampan_master.apiserver.resources.persistentvolumeclaims import default_claim_spec
 from sampan_master.apiserver.templates import (
     CONTAINER_COLUMNS,
     container_cells,
@@ -27,6 +28,7 @@ from sampan_master.apiserver.templates import (
 from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, required, unsupported
 from sampan_master.apiserver.validation.names import complain, dns_label, dns_label_name
 from sampan_master.apiserver.validation.numbers import count_or_percent, non_negative, not_above_all, share
+from sampan_master.apiserver.validation.persistent import validate_claim
 from sampan_master.apiserver.validation.replica_status import validate_collisions, validate_counts, validate_parts
 from sampan_master.apiserver.validation.strategies import rolling_update_as_go_has_it, strategy_as_go_has_it
 from sampan_master.apiserver.validation.templates import validate_selected_template
@@ -52,7 +54,8 @@ def _default(obj: Object) -> None:
     default_template(spec)
     for claim in spec.get("volumeClaimTemplates") or []:
         claim.update({"kind": "PersistentVolumeClaim", "apiVersion": "v1"})
-        default_claim(claim)
+        default_claim_spec(claim["spec"])
+        claim["status"].setdefault("phase", "Pending")
     if not spec.get("podManagementPolicy"):
         spec["podManagementPolicy"] = "OrderedReady"
     strategy = spec["updateStrategy"]
@@ -88,9 +91,6 @@ def _validate(obj: Object) -> Errors:
     yield from non_negative(spec["replicas"], "spec.replicas")
     yield from non_negative(spec.get("minReadySeconds"), "spec.minReadySeconds")
     yield from non_negative((spec.get("ordinals") or {}).get("start"), "spec.ordinals.start")
-    for index, claim in enumerate(spec.get("volumeClaimTemplates") or []):
-        if not claim["metadata"].get("name"):
-            yield required(f"spec.volumeClaimTemplates[{index}].metadata.name")
     said = "empty selector is invalid for statefulset"
     yield from validate_selected_template(_with_claimed_volumes(spec), said, "StatefulSet")
 
@@ -131,6 +131,12 @@ def _rolling_update(rolling: dict[str, Any], path: str) -> Errors:
 
 
 def _validate_create(obj: Object) -> Errors:
+    for index, claim in enumerate(obj["spec"].get("volumeClaimTemplates") or []):
+        path = f"spec.volumeClaimTemplates[{index}]"
+        if not claim["metadata"].get("name"):
+            yield required(f"{path}.metadata.name")
+        for error in validate_claim(claim):
+            yield replace(error, path=f"{path}.{error.path}")
     service = obj["spec"].get("serviceName")
     if service:
         yield from complain("spec.serviceName", service, dns_label(service))
