@@ -14,7 +14,9 @@ from sampan_api.client import (
     REPLICASETS,
     REPLICATIONCONTROLLERS,
     STATEFULSETS,
+    PatchType,
 )
+from sampan_api.clock import rfc3339
 from sampan_api.errors import ApiError, NotFound, TooManyRequests
 from sampan_master.controllers import ControllersConfig, run
 from sampan_master.controllers.budget_controller import BudgetController
@@ -194,6 +196,28 @@ async def test_pods_without_owner_are_told_of_where_owners_count(cluster):
         return [e for e in await cluster.list(EVENTS, "default") if e["reason"] == "UnmanagedPods"]
 
     assert "(selector: app=rs)" in (await eventually(warned))[0]["message"]
+
+
+async def test_a_pod_that_was_not_evicted_after_all_stops_saying_so(timeless):
+    cluster = timeless
+    await running_pod(cluster, "a")
+    stamp = rfc3339(cluster.clock.now())
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": "R", "lastTransitionTime": stamp}
+    patch = {"status": {"conditions": [condition]}}
+    await cluster.client.patch(PODS, "a", patch, "default", type=PatchType.STRATEGIC, subresource="status")
+    cluster.spawn(run_budgets(cluster))
+
+    async def said():
+        return meta.condition(await cluster.client.get(PODS, "a", "default"), "DisruptionTarget")
+
+    async def taken_back():
+        await cluster.clock.advance(10)
+        return (await said())["status"] == "False"
+
+    await cluster.clock.advance(100)
+    assert (await said())["status"] == "True"
+    await eventually(taken_back)
+    assert "reason" not in await said()
 
 
 async def test_a_namespace_with_a_budget_goes(cluster):

@@ -5,7 +5,8 @@
     healthy    ready, not being deleted, and not promised to an eviction within the last two minutes
     allowed    healthy - desired, and nothing while nothing is expected
 
-A promise (`disruptedPods`) that no deletion followed within two minutes is void.
+A promise (`disruptedPods`) that no deletion followed within two minutes is void, and so is a pod's own condition
+DisruptionTarget: it says no more that the pod is about to go.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from sampan_api.clock import parse_time
 from sampan_api.meta import Object
 from sampan_api.selectors import LabelSelector, SelectorError, from_label_selector
 
-from sampan_master.controllers.pod_facts import ready_since
+from sampan_master.controllers.pod_facts import has_ended, ready_since
 
 DELETION_TIMEOUT = 120.0
+_BY_THE_NODE = "TerminationByKubelet"
+"""A node may take as long as it needs to end a pod it has chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,17 @@ def failed(budget: Object, why: str, now: float) -> dict[str, Any]:
     """The status when the count could not be made: nothing may go."""
     status = {**(budget.get("status") or {}), "disruptionsAllowed": 0}
     return disruption.with_condition(status, now, why)
+
+
+def until_stale(pod: Object, now: float) -> float | None:
+    """Seconds until the pod's DisruptionTarget is void; None when it has none, or what it says has come about."""
+    condition = meta.condition(pod, "DisruptionTarget")
+    if condition is None or meta.is_deleting(pod) or has_ended(pod):
+        return None
+    if condition.get("status") != "True" or condition.get("reason") == _BY_THE_NODE:
+        return None
+    since = condition.get("lastTransitionTime")
+    return (parse_time(since) if since else 0.0) + DELETION_TIMEOUT - now
 
 
 def _desired(spec: dict[str, Any], expected: int) -> int:

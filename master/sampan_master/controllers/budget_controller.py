@@ -18,9 +18,10 @@ from sampan_api.client import (
     STATEFULSETS,
     Client,
     EventType,
+    PatchType,
     Resource,
 )
-from sampan_api.clock import Clock
+from sampan_api.clock import Clock, rfc3339
 from sampan_api.errors import NotFound
 from sampan_api.meta import Key, Object
 from sampan_api.recorder import EventRecorder
@@ -52,6 +53,7 @@ class BudgetController:
         self._client, self._clock, self._workers = client, clock, workers
         self._pods, self._budgets = informers.pods, informers[PODDISRUPTIONBUDGETS]
         self._queue: WorkQueue[Key] = WorkQueue(clock)
+        self._disrupted: WorkQueue[Key] = WorkQueue(clock)
         self._recorder = EventRecorder(client, clock, "controllermanager")
         self._budgets.subscribe(self._on_budget)
         self._pods.subscribe(self._on_pod)
@@ -60,11 +62,14 @@ class BudgetController:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._recorder.run())
             tasks.create_task(work("disruption budget", self._queue, self.sync, self._workers))
+            tasks.create_task(work("disrupted pods", self._disrupted, self.sync_disrupted, 1))
 
     def _on_budget(self, _event: EventType, budget: Object, _old: Object | None) -> None:
         self._queue.add(meta.key(budget))
 
-    def _on_pod(self, _event: EventType, pod: Object, old: Object | None) -> None:
+    def _on_pod(self, event: EventType, pod: Object, old: Object | None) -> None:
+        if event is not EventType.DELETED and decide.until_stale(pod, self._clock.now()) is not None:
+            self._disrupted.add(meta.key(pod))
         for budget in self._budgets.by_index("namespace", meta.namespace(pod)):
             matches = decide.selector(budget).matches
             if matches(meta.labels(pod)) or (old is not None and matches(meta.labels(old))):
@@ -92,6 +97,24 @@ class BudgetController:
                 self._recorder.record(PODS, pod, "Warning", "NotDeleted", message)
         await self._write(budget, count.status)
         return count.recheck
+
+    async def sync_disrupted(self, key: Key) -> float | None:
+        """Takes back what a pod says of its coming end when nobody has ended it."""
+        pod = self._pods.items.get(key)
+        left = decide.until_stale(pod, self._clock.now()) if pod is not None else None
+        if pod is None or left is None or left > 0:
+            return left
+        condition = {"type": "DisruptionTarget", "status": "False", "reason": None, "message": None}
+        condition["lastTransitionTime"] = rfc3339(self._clock.now())
+        fence = {"uid": meta.uid(pod), "resourceVersion": meta.resource_version(pod)}
+        patch = {"metadata": fence, "status": {"conditions": [condition]}}
+        try:
+            await self._client.patch(
+                PODS, key.name, patch, key.namespace, type=PatchType.STRATEGIC, subresource="status"
+            )
+        except NotFound:
+            return None
+        return None
 
     async def _scales(self, budget: Object, pods: list[Object]) -> dict[str, int]:
         """What each owner of the pods wants. Raises _Uncountable for an owner that does not say."""
