@@ -108,6 +108,17 @@ async def test_a_status_must_fit_together_and_leaves_labels_alone(http: Http) ->
     assert answer.json["message"].endswith("status.collisionCount: Invalid value: 1: cannot be decremented")
 
 
+async def test_a_negative_count_is_refused_with_all_that_follows_from_it(http: Http) -> None:
+    await http("POST", PATH, deployment())
+    answer = await http("PATCH", f"{PATH}/d/status", {"status": {"replicas": -1}}, MERGE)
+    assert [cause["field"] for cause in answer.json["details"]["causes"]] == [
+        "status.replicas",
+        "status.updatedReplicas",
+        "status.readyReplicas",
+        "status.availableReplicas",
+    ]
+
+
 async def test_a_name_that_is_no_host_name_is_warned_about(http: Http) -> None:
     answer = await http("POST", PATH, {**deployment(), "metadata": {"name": "d.x"}})
     assert answer.code == 201

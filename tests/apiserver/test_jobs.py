@@ -253,6 +253,51 @@ def test_the_cells_of_a_cron_job() -> None:
     assert cronjobs.RESOURCE.cells(obj, NOW)[3:6] == ["False", 1, "60s"]
 
 
+def true(*kinds: str) -> list[dict[str, str]]:
+    return [{"type": kind, "status": "True"} for kind in kinds]
+
+
+START, END = "2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z"
+ENDED = {"startTime": START, "completionTime": END, "conditions": true("SuccessCriteriaMet", "Complete")}
+
+
+@pytest.mark.parametrize(
+    ("status", "causes"),
+    [
+        ({"active": -1}, ["status.active"]),
+        ({"active": 1, "ready": 2}, ["status.ready"]),
+        ({"conditions": true("Failed"), "startTime": START}, ["status.conditions"]),
+        ({"conditions": true("Failed", "FailureTarget")}, ["status.startTime"]),
+        ({"conditions": true("SuccessCriteriaMet", "FailureTarget")}, ["status.conditions"]),
+        ({"completionTime": END}, ["status.completionTime"]),
+        ({**ENDED, "active": 1}, ["status.active"]),
+        ({**ENDED, "startTime": "2026-01-01T00:02:00Z"}, ["status.completionTime"]),
+        ({"completedIndexes": "0"}, ["status.completedIndexes"]),
+        ({"failedIndexes": "0"}, ["status.failedIndexes"]),
+        ({"uncountedTerminatedPods": {"failed": ["a", "a"]}}, ["status.uncountedTerminatedPods.failed[1]"]),
+    ],
+)
+async def test_a_status_that_contradicts_itself_is_refused(
+    http: Http, status: dict[str, Any], causes: list[str]
+) -> None:
+    await http("POST", JOBS, job())
+    answer = await http("PATCH", f"{JOBS}/j/status", {"status": status}, MERGE)
+    assert answer.code == 422, answer.text
+    assert [cause["field"] for cause in answer.json["details"]["causes"]] == causes
+
+
+async def test_what_a_job_has_reached_is_not_taken_back(http: Http) -> None:
+    await http("POST", JOBS, job())
+    done = {**ENDED, "succeeded": 1}
+    assert (await http("PATCH", f"{JOBS}/j/status", {"status": done}, MERGE)).code == 200
+    answer = await http("PATCH", f"{JOBS}/j/status", {"status": {"succeeded": 0, "conditions": []}}, MERGE)
+    assert {cause["message"] for cause in answer.json["details"]["causes"]} >= {
+        "Invalid value: cannot disable the terminal Complete=True condition",
+        "Invalid value: 0: cannot decrease the succeeded counter",
+        "Invalid value: cannot disable the SuccessCriteriaMet=True condition",
+    }
+
+
 @pytest.mark.parametrize(("text", "count"), [("", 0), ("0", 1), ("1,3-5", 4)])
 def test_lists_of_indexes_are_counted(text: str, count: int) -> None:
     assert count_indexes(text, 6) == count

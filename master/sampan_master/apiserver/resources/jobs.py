@@ -30,6 +30,7 @@ from sampan_master.apiserver.templates import (
 )
 from sampan_master.apiserver.validation.affinity import validate_label_selector
 from sampan_master.apiserver.validation.fields import Errors, invalid, required
+from sampan_master.apiserver.validation.job_status import validate_job_status
 from sampan_master.apiserver.validation.jobs import validate_job_spec
 from sampan_master.apiserver.validation.jobs_update import validate_job_update
 from sampan_master.apiserver.validation.templates import selected
@@ -216,6 +217,7 @@ RESOURCE = ResourceType(
     rename=_rename,
     validate=_validate,
     validate_update=validate_job_update,
+    validate_status=validate_job_status,
     columns=(
         NAME_COLUMN,
         Column("Status"),

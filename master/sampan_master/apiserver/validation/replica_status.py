@@ -19,8 +19,9 @@ def validate_counts(status: Mapping[str, Any], fields: Iterable[str]) -> Errors:
 def validate_parts(status: Mapping[str, Any], fields: Iterable[str], ready: str = "readyReplicas") -> Errors:
     """`fields` count some of `status.replicas`. `ready`: the ready ones, as this kind calls them."""
     for field in fields:
-        if status.get(field, 0) > status.get("replicas", 0):
-            yield invalid(f"status.{field}", status[field], "cannot be greater than status.replicas")
+        count = status.get(field, 0)
+        if count > status.get("replicas", 0):
+            yield invalid(f"status.{field}", count, "cannot be greater than status.replicas")
     available = status.get("availableReplicas", 0)
     if available > status.get("readyReplicas", 0):
         yield invalid("status.availableReplicas", available, f"cannot be greater than {ready}")
