@@ -7,6 +7,10 @@ from sampan_api.client import Client
 
 sys.path.insert(0, str(Path(__file__).parent))
 from api_harness import Http, Running, running
+from fuzzing import LONG
+from hypothesis import settings
+
+settings.register_profile("long", max_examples=LONG)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from api_harness import Answer, Http, Running, running
 from hypothesis import HealthCheck, settings
 
 LONG = 10_000
-settings.register_profile("long", max_examples=LONG)
+"""Marks the profile of the long walk."""
 
 
 def is_long() -> bool:
@@ -69,6 +69,7 @@ RECORDED = (
     "resourceVersion should not be set on objects to be created",
     "failed to create typed patch object",
     "invalid patch format",
+    "unknown patch type",
     "resourceVersion: Invalid value",
 )
 """What a real server answers with a 500: it is wrong of it, and clients know it."""

@@ -1,20 +1,24 @@
 """Clients that speak HTTP badly, slowly or without end: a clear 4xx, nothing grows, and the others are served."""
 
 import asyncio
+import inspect
 import json
+import resource
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from api_harness import ADMIN, TOKEN, Http, Running, config_map, running
 from raw_http import AUTH, GET, HOST, POST, wire
 from sampan_api.client import CONFIGMAPS
-from sampan_master.apiserver.limits import Limits
+from sampan_master.apiserver.limits import Limits, make_room_for
 from sampan_master.apiserver.server import ApiServerConfig
 from sampan_master.pki import Authority
 
@@ -267,12 +271,13 @@ async def test_a_refused_body_that_turns_bad_gets_no_second_answer(api: Running)
         assert await asyncio.wait_for(raw.reader.read(), 5) == b""
 
 
-def _deaf(address: tuple[str, int]) -> socket.socket:
+@contextmanager
+def _deaf(address: tuple[str, int]) -> Iterator[socket.socket]:
     """A client that takes next to nothing of its answer."""
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    raw.connect(address)
-    return raw
+    with socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.connect(address)
+        yield raw
 
 
 async def _let_go(api: Running, deaf: socket.socket) -> None:
@@ -286,32 +291,31 @@ async def _let_go(api: Running, deaf: socket.socket) -> None:
             return b""
         return last[-5:]
 
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(1.5)
     assert await asyncio.to_thread(read) != b"0\r\n\r\n", "broken off, not ended"
-    deaf.close()
     await served(api)
 
 
 async def test_who_does_not_read_a_list_is_let_go() -> None:
-    async with running(limited(stall=0.3)) as api:
+    async with running(limited(stall=1.0)) as api:
         for number in range(20):
             await api.client.create(CONFIGMAPS, config_map(f"cm{number}", data="x" * 900_000))
-        deaf = _deaf(api.http.address)
-        deaf.sendall(b"GET " + MAPS.encode() + b" HTTP/1.1\r\n" + HOST + AUTH + b"\r\n")
-        await served(api)
-        await _let_go(api, deaf)
+        with _deaf(api.http.address) as deaf:
+            deaf.sendall(b"GET " + MAPS.encode() + b" HTTP/1.1\r\n" + HOST + AUTH + b"\r\n")
+            await served(api)
+            await _let_go(api, deaf)
 
 
 async def test_who_does_not_read_a_watch_is_let_go_and_others_see_everything() -> None:
-    async with running(limited(stall=0.3)) as api:
-        deaf = _deaf(api.http.address)
-        deaf.sendall(b"GET " + MAPS.encode() + b"?watch=true HTTP/1.1\r\n" + HOST + AUTH + b"\r\n")
-        async with api.http.stream(f"{MAPS}?watch=true") as watch:
-            for number in range(20):
-                await api.client.create(CONFIGMAPS, config_map(f"cm{number}", data="x" * 900_000))
-            names = [(await watch.event())["object"]["metadata"]["name"] for _ in range(20)]
-            assert names == [f"cm{number}" for number in range(20)]
-        await _let_go(api, deaf)
+    async with running(limited(stall=1.0)) as api:
+        with _deaf(api.http.address) as deaf:
+            deaf.sendall(b"GET " + MAPS.encode() + b"?watch=true HTTP/1.1\r\n" + HOST + AUTH + b"\r\n")
+            async with api.http.stream(f"{MAPS}?watch=true") as watch:
+                for number in range(20):
+                    await api.client.create(CONFIGMAPS, config_map(f"cm{number}", data="x" * 900_000))
+                names = [(await watch.event())["object"]["metadata"]["name"] for _ in range(20)]
+                assert names == [f"cm{number}" for number in range(20)]
+            await _let_go(api, deaf)
 
 
 UPGRADE = HOST + AUTH + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -379,3 +383,53 @@ async def test_a_handshake_that_does_not_come_is_given_up(tls: tuple[Running, ss
     api, _ = tls
     async with wire(api.http.address) as raw:
         assert await raw.ended()
+
+
+ON_UVLOOP = (
+    test_an_old_version_with_chunks_is_refused,
+    test_a_declared_body_that_is_too_large_is_refused_before_it_is_sent,
+    test_a_hundred_megabytes_in_chunks_end_in_a_second_and_leave_no_trace,
+    test_strangers_are_refused_before_their_body_is_read,
+    test_all_bodies_together_have_a_limit,
+    test_drops_of_a_head_do_not_win_time,
+    test_a_new_connection_takes_the_place_of_an_idle_one,
+    test_too_many_busy_connections_are_refused_and_the_busy_go_on,
+    test_requests_sent_ahead_are_answered_in_order,
+    test_too_many_requests_ahead_are_429_after_the_answers_to_the_first,
+    test_a_good_request_is_answered_before_the_bad_one_after_it,
+    test_a_refused_body_that_turns_bad_gets_no_second_answer,
+    test_who_does_not_read_a_list_is_let_go,
+    test_who_does_not_read_a_watch_is_let_go_and_others_see_everything,
+    test_an_upgrade_of_what_cannot_be_upgraded_is_an_ordinary_request,
+    test_garbage_behind_an_upgrade_is_not_hoarded,
+    test_half_an_answer_is_nothing_to_the_master,
+)
+
+
+@pytest.mark.parametrize("scenario", ON_UVLOOP, ids=lambda one: one.__name__.removeprefix("test_"))
+def test_the_same_on_the_loop_that_the_master_runs_on(scenario: Callable[..., Awaitable[None]]) -> None:
+    """Transports differ at just these edges."""
+
+    async def played() -> None:
+        if "api" in inspect.signature(scenario).parameters:
+            async with running() as api:
+                await scenario(api)
+        else:
+            await scenario()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(played())
+
+
+def test_connections_are_as_many_as_the_process_may_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    for soft, hard, connections, raised in (
+        (1024, 1 << 20, 10_000, [(10_512, 1 << 20)]),
+        (1024, 4096, 3_584, [(4096, 4096)]),
+        (1 << 20, 1 << 20, 10_000, []),
+        (256, 256, 128, [(256, 256)]),
+    ):
+        asked.clear()
+        monkeypatch.setattr(resource, "getrlimit", lambda _, found=(soft, hard): found)
+        assert (make_room_for(10_000), asked) == (connections, raised)

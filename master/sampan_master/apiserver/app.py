@@ -95,8 +95,8 @@ class Door:
 
 def _is_resource(path: str) -> bool:
     """Whether the path goes at least as deep as a group's version."""
-    segments = path.rstrip("/").split("/")
-    return (segments[1] == "api" and len(segments) > 2) or (segments[1] == "apis" and len(segments) > 3)
+    segments = path.strip("/").split("/")
+    return (segments[0] == "api" and len(segments) > 1) or (segments[0] == "apis" and len(segments) > 2)
 
 
 def build(authenticator: Authenticator, resources: Asgi, routes: dict[str, Asgi], metrics: Metrics) -> Asgi:

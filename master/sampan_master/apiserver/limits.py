@@ -6,6 +6,7 @@ The numbers are far above what clients need and far below what hurts. Nothing of
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from dataclasses import dataclass
 
@@ -45,6 +46,20 @@ class Bodies:
 
     def give_back(self, size: int) -> None:
         self._held -= size
+
+
+_OTHER_FILES = 512
+"""Files that are no client's connection: the store, the nodes, logs."""
+
+
+def make_room_for(connections: int) -> int:
+    """How many connections there can be: each is an open file, of which a process has few until it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return connections if soft == resource.RLIM_INFINITY else min(connections, max(soft - _OTHER_FILES, soft // 2))
 
 
 _KEEP_ALIVE = (

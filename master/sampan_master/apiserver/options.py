@@ -75,6 +75,11 @@ def write_options(query: Query, kind: str, user_agent: str = "", *, apply: bool 
     manager = first(query, "fieldManager")
     if len(manager.encode()) > 128:
         errors.append(too_long("fieldManager", 128))
+    errors += [
+        invalid("fieldManager", manager, f"invalid character U+{ord(char):04X} (at position {place})")
+        for place, char in enumerate(manager)
+        if not char.isprintable()
+    ]
     if kind == "PatchOptions" and not apply and "force" in query:
         errors.append(forbidden("force", "may not be specified for non-apply patch"))
     if apply and not manager:

@@ -11,7 +11,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 
 from sampan_api.client import Client, UserInfo
@@ -33,7 +33,7 @@ from sampan_master.apiserver.bootstrap import (
 from sampan_master.apiserver.discovery import Discovery
 from sampan_master.apiserver.documents import VERSION, ApiGroups, Check, Documents
 from sampan_master.apiserver.endpoint import ResourceEndpoint
-from sampan_master.apiserver.limits import Bodies, Limits
+from sampan_master.apiserver.limits import Bodies, Limits, make_room_for
 from sampan_master.apiserver.local import LocalClient
 from sampan_master.apiserver.metrics import Metrics
 from sampan_master.apiserver.openapi.routes import OpenApi
@@ -115,7 +115,8 @@ class ApiServer:
         self._state.default_headers = [_date()]
         self._dates = asyncio.create_task(self._keep_date(), name="date header")
 
-        limits, bodies = self._config.limits, Bodies(self._config.limits)
+        asked = self._config.limits
+        limits, bodies = replace(asked, connections=make_room_for(asked.connections)), Bodies(asked)
 
         def protocol() -> ApiProtocol:
             return ApiProtocol(uvicorn, self._state, limits, bodies, loop)

@@ -129,7 +129,7 @@ async def _stream(watch: Watch, lines: _Lines) -> AsyncGenerator[bytes, None]:
         async for batch in batches:
             if not batch:
                 yield lines.bookmark(watch.bookmark())
-            elif lines.shared:
-                yield b"".join([change.line for change in batch])
-            else:
-                yield b"".join([lines.line(change.type, change.obj) for change in batch])
+                continue
+            shared = lines.shared
+            for piece in gathered(change.line if shared else lines.line(change.type, change.obj) for change in batch):
+                yield piece
