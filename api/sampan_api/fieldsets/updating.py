@@ -54,13 +54,19 @@ def updated(old: Object, new: Object, managed: Managed, write: Write) -> Managed
     """The owners after `old` has become `new`. Entries of managers whose set stays are the same ones. Raises
     PathError."""
     found = write.compared(old, new)
-    result = taken(managed, found, write.api_version)
+    me = Manager(write.manager, UPDATE, write.api_version, write.subresource)
+    result = taken(managed, found, write.api_version, spared=me)
+    mine = result.pop(me, None)
+    kept: FieldSet = {}
+    if mine is not None:
+        kept = mine.fields
+        if sets.intersection(kept, found.removed):
+            kept = sets.difference(kept, found.removed)
     changed = sets.union(found.added, found.modified)
     if changed:
-        me = Manager(write.manager, UPDATE, write.api_version, write.subresource)
-        before = result.get(me)
-        owned = sets.union(before.fields, changed) if before is not None else changed
-        result[me] = Owned(owned, write.api_version, write.now)
+        result[me] = Owned(sets.union(kept, changed), write.api_version, write.now)
+    elif mine is not None and kept:
+        result[me] = mine if kept is mine.fields else mine.with_fields(kept)
     return capped(result)
 
 
