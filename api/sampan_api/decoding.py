@@ -132,8 +132,10 @@ def _list(field: Field, value: list[Any], unknown: list[str]) -> list[Any]:
 
 
 def _map(field: Field, value: dict[str, Any], unknown: list[str]) -> dict[str, Any]:
+    """Go prints a map in the order of its keys."""
     result = {}
-    for key, item in value.items():
+    for key in sorted(value):
+        item = value[key]
         before = len(unknown)
         result[key] = zero(field) if item is None else _value(field, item, unknown)
         if len(unknown) > before:

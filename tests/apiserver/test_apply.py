@@ -38,6 +38,12 @@ async def test_yaml_is_read_as_kubernetes_reads_it(http: Http) -> None:
     assert (await apply(http, f"{CM}/cm", text)).json["data"] == {"a": "1"}
 
 
+async def test_maps_are_printed_in_the_order_of_their_keys(http: Http) -> None:
+    await http("POST", CM, config_map("cm", z="1", a="1"))
+    after = await apply(http, f"{CM}/cm", cm(m="1"))
+    assert list(after.json["data"]) == ["a", "m", "z"]
+
+
 async def test_another_value_is_a_conflict_unless_forced(http: Http) -> None:
     await apply(http, f"{CM}/cm", cm(a="1", b="1"))
     refused = await apply(http, f"{CM}/cm", cm(a="2"), "m2")
