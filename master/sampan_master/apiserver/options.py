@@ -22,6 +22,7 @@ from sampan_master.apiserver.validation.fields import (
 )
 
 Query = Mapping[str, list[str]]
+_LONGEST_MANAGER = 128
 
 
 class FieldValidation(StrEnum):
@@ -73,8 +74,8 @@ def write_options(query: Query, kind: str, user_agent: str = "", *, apply: bool 
         errors.append(unsupported("fieldValidation", validation, ("", "Ignore", "Strict", "Warn")))
         validation = ""
     manager = first(query, "fieldManager")
-    if len(manager.encode()) > 128:
-        errors.append(too_long("fieldManager", 128))
+    if len(manager.encode()) > _LONGEST_MANAGER:
+        errors.append(too_long("fieldManager", _LONGEST_MANAGER))
     errors += [
         invalid("fieldManager", manager, f"invalid character U+{ord(char):04X} (at position {place})")
         for place, char in enumerate(manager)
@@ -89,7 +90,7 @@ def write_options(query: Query, kind: str, user_agent: str = "", *, apply: bool 
     return WriteOptions(
         dry_run=dry_run,
         validation=FieldValidation(validation or "Warn"),
-        manager=manager or user_agent.partition("/")[0] or "unknown",
+        manager=manager or user_agent.partition("/")[0][:_LONGEST_MANAGER] or "unknown",
         force=flag(query, "force"),
     )
 
