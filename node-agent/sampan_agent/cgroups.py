@@ -103,7 +103,8 @@ class Cgroups:
         found: set[str] = set()
         for root in self._all:
             try:
-                found.update(e.name for e in os.scandir(root / path.strip("/")) if e.is_dir())
+                with os.scandir(root / path.strip("/")) as entries:
+                    found.update(entry.name for entry in entries if entry.is_dir())
             except FileNotFoundError:
                 continue
         return found

@@ -247,7 +247,9 @@ class HostDevices:
         self._copy(self.source, root.devices, have)
 
     def _copy(self, source: str, target: int, have: set[str]) -> None:
-        for entry in os.scandir(source):
+        with os.scandir(source) as scanned:
+            entries = list(scanned)
+        for entry in entries:
             status = entry.stat(follow_symlinks=False)
             if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
                 if entry.name not in have:

@@ -69,10 +69,14 @@ def test_a_program_that_does_not_exist_fails_the_start(node, pod):
 
 
 def test_stop_sends_the_signal_first_and_kills_after_the_time(node, pod):
-    polite = node.container(pod, "sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.05; done", name="polite")
+    polite = node.container(
+        pod, "sh", "-c", "trap 'exit 9' TERM; echo set; while :; do sleep 0.05; done", name="polite"
+    )
+    node.eventually(lambda: "set" in node.log("polite"), message="the trap is set")
     node.runtime.StopContainer(cri.StopContainerRequest(container_id=polite, timeout=10))
     assert node.status(polite).exit_code == 9
-    deaf = node.container(pod, "sh", "-c", "trap '' TERM; while :; do sleep 0.05; done", name="deaf")
+    deaf = node.container(pod, "sh", "-c", "trap '' TERM; echo set; while :; do sleep 0.05; done", name="deaf")
+    node.eventually(lambda: "set" in node.log("deaf"), message="the trap is set")
     node.runtime.StopContainer(cri.StopContainerRequest(container_id=deaf, timeout=1))
     assert node.status(deaf).exit_code == 137
 
