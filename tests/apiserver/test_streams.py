@@ -77,6 +77,13 @@ async def test_logs_are_carried_as_they_are(api: Running, node: FakeNode) -> Non
     assert request.parameters == {"tailLines": 2, "timestamps": True}
 
 
+async def test_the_only_main_container_is_meant_where_none_is_named(api: Running, node: FakeNode) -> None:
+    await running_pod(api.client, "primed", initContainers=[{"name": "i", "image": "x"}])
+    node.stream.to_client.put_nowait(b"")
+    assert (await api.http("GET", LOG.replace("web", "primed"))).code == 200
+    assert node.requests[0][1].container == "c"
+
+
 async def test_following_a_log_ends_at_the_node_when_the_client_goes(api: Running, node: FakeNode) -> None:
     async with api.http.stream(f"{LOG}?follow=true") as stream:
         node.stream.to_client.put_nowait(b"line\n")

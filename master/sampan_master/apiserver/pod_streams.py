@@ -184,8 +184,8 @@ def _container(pod: Object, asked: str) -> str:
         if asked not in names:
             raise BadRequest(f"container {asked} is not valid for pod {name}")
         return asked
-    if len(names) == 1:
-        return str(names[0])
+    if len(spec["containers"]) == 1:
+        return str(spec["containers"][0]["name"])
     choices = " ".join(names)
     raise BadRequest(f"a container name must be specified for pod {name}, choose one of: [{choices}]")
 
