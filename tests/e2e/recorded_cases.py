@@ -76,7 +76,7 @@ def differences(case: Case, exit: int, stdout: str, stderr: str) -> list[str]:
     return found
 
 
-_OURS = re.compile(r"Warning: .* (stored, but no part of Sampan acts on (it|them)).*\n")
+_OURS = re.compile(r"^.*Warning: .* stored, but no part of Sampan acts on them yet.*\n", re.M)
 
 
 def _without_ours(stderr: str) -> str:
