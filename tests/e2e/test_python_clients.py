@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import kr8s
 import pytest
@@ -11,7 +12,7 @@ from kr8s.asyncio.objects import Pod as Kr8sPod
 from kubernetes_asyncio import client, config, watch
 from kubernetes_asyncio.dynamic import DynamicClient
 from kubernetes_asyncio.stream import WsApiClient
-from lab import Cluster
+from lab import Cluster, eventually
 from lightkube import ApiError, AsyncClient, Client, KubeConfig
 from lightkube.models.apps_v1 import ReplicaSetSpec
 from lightkube.models.core_v1 import Container, PodSpec, PodTemplateSpec
@@ -117,8 +118,12 @@ async def test_lightkube_asynchronously_lists_in_pages(cluster: Cluster) -> None
 
 
 def test_lightkube_runs_a_command_and_reads_the_log(cluster: Cluster, web: str) -> None:
+    """Its thread that reads the WebSocket may outlive exec and the socket, and would read from the next one that gets
+    the number of its descriptor: so the test waits for its end."""
+    before = set(threading.enumerate())
     with Client(config=KubeConfig.from_file(cluster.kubeconfig), namespace=web) as lightkube:
         assert lightkube.exec("web", command=["echo", "hi"], stdout=True).stdout == "hi\n"
+        eventually(lambda: set(threading.enumerate()) <= before, "the reader has ended")
         assert list(lightkube.log("web")) == ["ready\n"]
 
 
