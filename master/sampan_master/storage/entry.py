@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 _HEAD = b'"metadata":{'
 _FIRST = ("kind", "apiVersion", "metadata")
+_FIELD_SETS: dict[bytes, Object] = {}
+"""Sets of managed fields by their JSON; not all that live, but the ones that come again and again."""
+_FIELD_SETS_KEPT = 2048
 
 
 class Entry:
@@ -41,9 +44,9 @@ class Entry:
     @property
     def obj(self) -> Object:
         if self._obj is None:
-            self._obj = orjson.loads(self.data)
-        obj: Object = self._obj
-        return obj
+            obj: Object = orjson.loads(self.data)
+            self._obj = {**obj, "metadata": _with_shared_fields(obj["metadata"])}
+        return self._obj
 
     def glance(self) -> Object:
         """`obj` for one look at it: decoding is not kept, so that a walk over everything does not fill the memory."""
@@ -101,9 +104,29 @@ def with_resource_version(obj: Object, revision: int) -> Object:
     """A copy of `obj` (shallow off the changed path) in the key order `Entry.data` has."""
     rest = {k: v for k, v in obj.items() if k not in _FIRST}
     head: Object = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
-    metadata = {"resourceVersion": str(revision)}
+    metadata: Object = {"resourceVersion": str(revision)}
     metadata.update((k, v) for k, v in obj["metadata"].items() if k != "resourceVersion")
-    return {**head, "metadata": metadata, **rest}
+    return {**head, "metadata": _with_shared_fields(metadata), **rest}
+
+
+def _with_shared_fields(metadata: Object) -> Object:
+    """Equal sets of managed fields once in memory: all pods of a template have the same, and decoded they are larger
+    than the rest of the pod."""
+    owners = metadata.get("managedFields")
+    if not owners:
+        return metadata
+    shared = [{**owner, "fieldsV1": _shared(owner["fieldsV1"])} if "fieldsV1" in owner else owner for owner in owners]
+    return {**metadata, "managedFields": shared}
+
+
+def _shared(fields: Object) -> Object:
+    text = orjson.dumps(fields)
+    known = _FIELD_SETS.get(text)
+    if known is None:
+        if len(_FIELD_SETS) >= _FIELD_SETS_KEPT:
+            _FIELD_SETS.clear()
+        known = _FIELD_SETS[text] = fields
+    return known
 
 
 def _metadata_at(value: bytes) -> int:
