@@ -18,7 +18,8 @@ def pod(name="p1", node="n1", **spec):
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": "default"},
-        "spec": {"nodeName": node, "containers": [container], **spec},
+        # A token would be a tmpfs, which needs root and would outlive an agent that stops as agents do.
+        "spec": {"nodeName": node, "automountServiceAccountToken": False, "containers": [container], **spec},
     }
 
 
@@ -202,10 +203,11 @@ async def test_node_reads_only_the_objects_its_pods_name(cluster):
         await agent.link.read_object("ConfigMap", "default", "other")
 
 
+@pytest.mark.root
 async def test_a_pod_finds_its_token_and_its_node_gets_no_other(cluster):
     agent = await cluster.agent("n1")
     await connected(agent)
-    made = await cluster.client.create(PODS, pod())
+    made = await cluster.client.create(PODS, pod(automountServiceAccountToken=True))
     await eventually(lambda: ready(cluster))
     pod_uid, volume = made["metadata"]["uid"], made["spec"]["volumes"][0]["name"]
     directory = agent.settings.pods_dir / pod_uid / "volumes" / volume
@@ -214,7 +216,7 @@ async def test_a_pod_finds_its_token_and_its_node_gets_no_other(cluster):
     assert claims["kubernetes.io"]["pod"] == {"name": "p1", "uid": pod_uid}
     assert claims["kubernetes.io"]["node"]["name"] == "n1"
     assert ((directory / "ca.crt").read_text(), (directory / "namespace").read_text()) == ("pem", "default")
-    elsewhere = await cluster.client.create(PODS, pod("p2", "n2"))
+    elsewhere = await cluster.client.create(PODS, pod("p2", "n2", automountServiceAccountToken=True))
     for wanted in (
         Wanted(elsewhere["metadata"]["uid"], "", 3607),
         Wanted(pod_uid, "vault", 3607),
@@ -222,6 +224,8 @@ async def test_a_pod_finds_its_token_and_its_node_gets_no_other(cluster):
     ):
         with pytest.raises(ObjectUnavailable, match="has a volume with such a token"):
             await agent.link.read_token(wanted)
+    await cluster.client.delete(PODS, "p1", "default", DeleteOptions(grace_seconds=1))
+    await eventually(lambda: not directory.exists())
 
 
 async def test_logs_come_through_the_link(cluster):
