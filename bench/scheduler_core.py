@@ -15,8 +15,7 @@ from sampan_api.meta import Object
 from sampan_master.scheduler.cluster import Cluster
 from sampan_master.scheduler.config import SchedulerConfig
 from sampan_master.scheduler.engine import Engine
-from sampan_master.scheduler.queue import SchedulingQueue
-from sampan_master.scheduler.signature import signature
+from sampan_master.scheduler.queue import SchedulingQueue, kind_of
 
 
 def node(i: int) -> Object:
@@ -38,19 +37,19 @@ def pod(i: int, signatures: int) -> Object:
 def measure(nodes: int, pods: int, signatures: int) -> list[float]:
     """Seconds per pod: signature, queue, choice and assumption."""
     cluster, config = Cluster(), SchedulerConfig()
-    engine, queue = Engine(cluster.nodes, config.score_weights, config.seed), SchedulingQueue(config)
+    engine, queue = Engine(cluster, config.profiles[0], config.seed), SchedulingQueue(config)
     for i in range(nodes):
         cluster.nodes.put_node(node(i))
     waiting_pods = [pod(i, signatures) for i in range(pods)]
     times = []
     for waiting_pod in waiting_pods:
         start = time.perf_counter()
-        queue.put(waiting_pod, signature(waiting_pod), 0.0)
+        queue.put(waiting_pod, kind_of(waiting_pod), 0.0)
         waiting = queue.pop()
         assert waiting is not None
-        row = engine.choose(waiting.signature)
+        row = engine.choose(waiting.kind.signature)
         assert row is not None
-        cluster.assume(waiting.pod, waiting.signature, row)
+        cluster.assume(waiting.pod, waiting.kind.signature, row)
         queue.remove(waiting_pod["metadata"]["uid"])
         times.append(time.perf_counter() - start)
     return times

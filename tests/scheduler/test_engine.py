@@ -9,6 +9,7 @@ import pytest
 from sampan_master.scheduler.cluster import Cluster
 from sampan_master.scheduler.config import SchedulerConfig
 from sampan_master.scheduler.engine import INFEASIBLE, Engine
+from sampan_master.scheduler.profile import Profile
 from sampan_master.scheduler.signature import signature
 from sampan_master.scheduler.verdict import explain
 
@@ -25,7 +26,7 @@ class World:
         self.random = random.Random(seed)
         self.cluster = Cluster()
         config = SchedulerConfig(seed=seed)
-        self.engine = Engine(self.cluster.nodes, config.score_weights, seed)
+        self.engine = Engine(self.cluster, config.profiles[0], seed)
         self.nodes, self.placed, self.made = {}, {}, 0
 
     def pick(self, chance):
@@ -142,7 +143,7 @@ class World:
 
     def check_reasons(self, pod_signature, refused):
         reasons = {}
-        for refusal in explain(self.cluster.nodes, pod_signature).refusals:
+        for refusal in explain(self.engine, pod_signature).refusals:
             for row in refusal.rows:
                 reasons.setdefault(self.cluster.nodes.names[row], []).append(refusal.reason)
         assert {n: sorted(r) for n, r in reasons.items()} == {n: sorted(r) for n, r in refused.items()}
@@ -186,7 +187,7 @@ def test_equal_nodes_are_drawn_by_the_seed():
             world.cluster.nodes.put_node(
                 {"metadata": {"name": f"n{i}"}, "status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "9"}}}
             )
-        pod = signature({"spec": {"containers": [{}]}})
+        pod = signature({"metadata": {}, "spec": {"containers": [{}]}})
         return [world.engine.choose(pod) for _ in range(20)]
 
     assert choices(1) == choices(1)
@@ -194,6 +195,5 @@ def test_equal_nodes_are_drawn_by_the_seed():
 
 
 def test_no_nodes_is_said_so():
-    assert explain(Cluster().nodes, signature({"spec": {"containers": [{}]}})).message() == (
-        "no nodes available to schedule pods"
-    )
+    pod = signature({"metadata": {}, "spec": {"containers": [{}]}})
+    assert explain(Engine(Cluster(), Profile(), 0), pod).message() == "no nodes available to schedule pods"

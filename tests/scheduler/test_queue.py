@@ -1,6 +1,5 @@
 from sampan_master.scheduler.config import SchedulerConfig
-from sampan_master.scheduler.queue import SchedulingQueue
-from sampan_master.scheduler.signature import signature
+from sampan_master.scheduler.queue import SchedulingQueue, kind_of
 
 
 def pod(name, priority=0, cpu="1", **spec):
@@ -14,7 +13,7 @@ def pod(name, priority=0, cpu="1", **spec):
 def queue(*pods):
     result = SchedulingQueue(SchedulerConfig())
     for i, a_pod in enumerate(pods):
-        result.put(a_pod, signature(a_pod), float(i))
+        result.put(a_pod, kind_of(a_pod), float(i))
     return result
 
 
@@ -47,7 +46,7 @@ def test_unschedulable_waits_for_an_event_that_helps_its_signature():
         waiting_queue.no_node_fits(waiting_queue.pop(), 0.0)
     waiting_queue.tick(20.0)
     assert names(waiting_queue) == []
-    waiting_queue.move([signature(small)], 20.0)
+    waiting_queue.move([kind_of(small)], 20.0)
     assert names(waiting_queue) == ["small"]
 
 
@@ -65,7 +64,7 @@ def test_a_gated_pod_waits_for_its_gates():
     waiting_queue = queue(gated)
     assert names(waiting_queue) == []
     free = pod("a", schedulingGates=[])
-    waiting_queue.put(free, signature(free), 1.0)
+    waiting_queue.put(free, kind_of(free), 1.0)
     assert names(waiting_queue) == ["a"]
 
 
@@ -83,5 +82,5 @@ def test_a_status_change_of_an_unschedulable_pod_does_not_wake_it():
     a_pod = pod("a")
     waiting_queue = queue(a_pod)
     waiting_queue.no_node_fits(waiting_queue.pop(), 0.0)
-    waiting_queue.put(a_pod | {"status": {"phase": "Pending"}}, signature(a_pod), 1.0)
+    waiting_queue.put(a_pod | {"status": {"phase": "Pending"}}, kind_of(a_pod), 1.0)
     assert names(waiting_queue) == []

@@ -1,6 +1,8 @@
 from sampan_master.scheduler.cluster import Cluster
+from sampan_master.scheduler.engine import Engine
+from sampan_master.scheduler.profile import Profile
 from sampan_master.scheduler.signature import signature
-from sampan_master.scheduler.verdict import explain
+from sampan_master.scheduler.verdict import NEVER_PREEMPTS, explain
 
 
 def cluster(*nodes):
@@ -14,11 +16,12 @@ def cluster(*nodes):
 
 
 def pod(cpu, **spec):
-    return {"spec": {"containers": [{"resources": {"requests": {"cpu": cpu}}}], **spec}}
+    return {"metadata": {}, "spec": {"containers": [{"resources": {"requests": {"cpu": cpu}}}], **spec}}
 
 
-def message(nodes, a_pod, **options):
-    return explain(nodes.nodes, signature(a_pod)).message(**options)
+def message(nodes, a_pod, preemption=""):
+    verdict = explain(Engine(nodes, Profile(), 0), signature(a_pod))
+    return verdict.message(preemption or verdict.no_preemption())
 
 
 def test_reasons_are_counted_and_sorted_as_kubernetes_does():
@@ -46,7 +49,7 @@ def test_one_node_can_lack_several_things():
 
 def test_a_pod_that_never_preempts_says_so():
     nodes = cluster({"unschedulable": True})
-    assert message(nodes, pod("1"), never_preempts=True) == (
+    assert message(nodes, pod("1"), NEVER_PREEMPTS) == (
         "0/1 nodes are available: 1 node(s) were unschedulable. preemption: not eligible due to preemptionPolicy=Never."
     )
 

@@ -17,19 +17,19 @@ from sampan_api.recorder import EventRecorder
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.pod_facts import has_ended, node_name
 from sampan_master.controllers.workqueue import WorkQueue, work
-from sampan_master.scheduler.signature import placement, taints
+from sampan_master.scheduler.signature import taints, tolerations
 
 
 def eviction_time(pod: Object, node: Object, now: float) -> float | None:
     """When (Unix seconds) the pod must leave the node; None when it may stay."""
-    tolerations = pod["spec"].get("tolerations") or []
-    matchers = placement({"tolerations": tolerations}).tolerations
+    given = pod["spec"].get("tolerations") or []
+    matchers = tolerations(pod["spec"])
     deadline: float | None = None
     present = zip(taints(node), (node.get("spec") or {}).get("taints") or [], strict=True)
     for taint, raw in present:
         if taint.effect != "NoExecute":
             continue
-        matching = [t for t, m in zip(tolerations, matchers, strict=True) if m.tolerates(taint)]
+        matching = [t for t, m in zip(given, matchers, strict=True) if m.tolerates(taint)]
         if not matching:
             return now
         limits = [t["tolerationSeconds"] for t in matching if t.get("tolerationSeconds") is not None]

@@ -1,19 +1,23 @@
 """What the scheduler believes: nodes, the pods on them, and the placements it has chosen but not yet seen confirmed.
 
 An assumed pod uses its node from the moment it is chosen; the informer's news of the bound pod confirms it, `forget`
-takes it back. Each pod is counted once, by uid.
+takes it back. Each pod is counted once, by uid. A pod that preempted others is nominated for its node: it uses nothing
+yet, but pods of lower priority must leave it its room.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from sampan_api import meta
 from sampan_api.meta import Object
 
-from sampan_master.scheduler.columns import NodeColumns
-from sampan_master.scheduler.signature import Signature, signature
+from sampan_master.scheduler.columns import ChangeLog, NodeColumns
+from sampan_master.scheduler.signature import Relations, Signature, signature
 
+T = TypeVar("T")
 _ENDED = ("Succeeded", "Failed")
 
 
@@ -25,27 +29,90 @@ def node_of(pod: Object) -> str:
     return pod["spec"].get("nodeName") or ""
 
 
-@dataclass(slots=True)
-class _Placed:
+def priority_of(pod: Object) -> int:
+    return int(pod["spec"].get("priority") or 0)
+
+
+@dataclass(slots=True, eq=False)
+class Placed:
+    """A pod on a row. `pod` is the newest object known of it."""
+
+    uid: str
+    row: int
     node: str
     signature: Signature
-    generation: int
+    priority: int
+    pod: Object
     assumed: bool
+
+
+class Nominated(NamedTuple):
+    """A pod that waits for room on `node`, made by preemption or promised by someone else."""
+
+    uid: str
+    node: str
+    signature: Signature
+    priority: int
+
+
+class Move(NamedTuple):
+    """A pod came to a row (+1) or left it (-1)."""
+
+    row: int
+    pod: Relations
+    sign: int
 
 
 class Cluster:
     def __init__(self) -> None:
         self.nodes = NodeColumns()
-        self._placed: dict[str, _Placed] = {}
+        self.moves: ChangeLog[Move] = ChangeLog()
+        self.groups: dict[Relations, dict[int, int]] = {}
+        """How many pods of each group are on which row."""
+        self.affine: Counter[Relations] = Counter()
+        """The groups that have pod affinity of any kind, and their sizes."""
+        self.priorities: Counter[int] = Counter()
+        self.namespaces: dict[str, dict[str, str]] = {}
+        """The labels of each namespace."""
+        self.namespace_position = 0
+        """Rises with each change of a namespace's labels."""
+        self.nominated: dict[str, Nominated] = {}
+        self._placed: dict[str, Placed] = {}
+        self._on_row: defaultdict[int, dict[str, Placed]] = defaultdict(dict)
 
     def is_placed(self, uid: str) -> bool:
         return uid in self._placed
 
+    def placed(self, uid: str) -> Placed | None:
+        return self._placed.get(uid)
+
+    def pods_on(self, row: int) -> list[Placed]:
+        return list(self._on_row[row].values()) if row in self._on_row else []
+
+    def put_namespace(self, name: str, labels: dict[str, str] | None) -> bool:
+        """`labels` None: it is gone. Says whether that is news."""
+        if self.namespaces.get(name) == labels:
+            return False
+        if labels is None:
+            del self.namespaces[name]
+        else:
+            self.namespaces[name] = labels
+        self.namespace_position += 1
+        return True
+
+    def nominate(self, pod: Object, pod_signature: Signature, node: str) -> None:
+        """`node` "" takes the nomination back."""
+        uid = meta.uid(pod)
+        before = self.nominated.pop(uid, None)
+        if node:
+            self.nominated[uid] = Nominated(uid, node, pod_signature, priority_of(pod))
+        for name in {node, before.node if before else ""}:
+            if (row := self.nodes.row_of.get(name)) is not None:
+                self.nodes.changes.append(row)
+
     def assume(self, pod: Object, pod_signature: Signature, row: int) -> str:
         node = self.nodes.names[row]
-        self.nodes.add_pod(node, pod_signature)
-        generation = pod["metadata"].get("generation", 0)
-        self._placed[meta.uid(pod)] = _Placed(node, pod_signature, generation, assumed=True)
+        self._add(pod, pod_signature, node, assumed=True)
         return node
 
     def forget(self, uid: str) -> None:
@@ -54,23 +121,71 @@ class Cluster:
         if placed is not None and placed.assumed:
             self.remove(uid)
 
-    def saw_bound(self, pod: Object) -> None:
-        """News of a pod on a node: counts it there, once, with what it asks for now."""
-        uid, node, generation = meta.uid(pod), node_of(pod), pod["metadata"].get("generation", 0)
-        placed = self._placed.get(uid)
-        if placed is not None:
-            placed.assumed = False
-            if placed.node == node and placed.generation == generation:
-                return
-            self.nodes.remove_pod(placed.node, placed.signature)
+    def saw_bound(self, pod: Object) -> bool:
+        """News of a pod on a node: counts it there, once, as it is now. Says whether anything changed by it."""
+        placed = self._placed.get(meta.uid(pod))
+        if placed is None:
+            self._add(pod, signature(pod), node_of(pod), assumed=False)
+            return True
+        placed.assumed = False
+        before, placed.pod = placed.pod, pod
+        if placed.node == node_of(pod) and _same_terms(before, pod):
+            return False
         pod_signature = signature(pod)
-        self.nodes.add_pod(node, pod_signature)
-        self._placed[uid] = _Placed(node, pod_signature, generation, assumed=False)
+        if placed.node == node_of(pod) and placed.signature is pod_signature:
+            return False
+        self._remove(placed)
+        self._add(pod, pod_signature, node_of(pod), assumed=False)
+        return True
 
     def remove(self, uid: str) -> bool:
         """The pod uses its node no longer; says whether it did."""
-        placed = self._placed.pop(uid, None)
+        placed = self._placed.get(uid)
         if placed is None:
             return False
-        self.nodes.remove_pod(placed.node, placed.signature)
+        self._remove(placed)
         return True
+
+    def _add(self, pod: Object, pod_signature: Signature, node: str, *, assumed: bool) -> None:
+        uid, priority, group = meta.uid(pod), priority_of(pod), pod_signature.relations
+        row = self.nodes.add_pod(node, pod_signature.load)
+        self._placed[uid] = placed = Placed(uid, row, node, pod_signature, priority, pod, assumed)
+        self._on_row[row][uid] = placed
+        self.priorities[priority] += 1
+        rows = self.groups.get(group)
+        if rows is None:
+            rows = self.groups[group] = {}
+        rows[row] = rows.get(row, 0) + 1
+        if group.has_affinity:
+            self.affine[group] += 1
+        self.moves.append(Move(row, group, 1))
+
+    def _remove(self, placed: Placed) -> None:
+        row, group = placed.row, placed.signature.relations
+        del self._placed[placed.uid]
+        del self._on_row[row][placed.uid]
+        if not self._on_row[row]:
+            del self._on_row[row]
+        _decrease(self.priorities, placed.priority)
+        rows = self.groups[group]
+        rows[row] -= 1
+        if not rows[row]:
+            del rows[row]
+            if not rows:
+                del self.groups[group]
+        if group.has_affinity:
+            _decrease(self.affine, group)
+        self.moves.append(Move(row, group, -1))
+        self.nodes.remove_pod(row, placed.signature.load)
+
+
+def _same_terms(before: Object, after: Object) -> bool:
+    """Whether two states of a pod ask for the same by fields that can be compared without reading them all."""
+    old, new = before["metadata"], after["metadata"]
+    return bool(old.get("generation") == new.get("generation") and old.get("labels") == new.get("labels"))
+
+
+def _decrease(counter: Counter[T], key: T) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

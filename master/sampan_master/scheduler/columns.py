@@ -7,7 +7,7 @@ rows named since it last looked. A row exists as long as its Node does or pods a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,12 @@ from sampan_api import meta
 from sampan_api.meta import Object
 
 from sampan_master.scheduler.requests import amounts
-from sampan_master.scheduler.signature import Signature, Taint, taints
+from sampan_master.scheduler.signature import HostPort, Load, Taint, taints
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Ints: TypeAlias = npt.NDArray[np.int64]
 Rows: TypeAlias = "slice | npt.NDArray[np.int64]"
+Entry = TypeVar("Entry")
 
 PODS, CPU, MEMORY = 0, 1, 2
 _FIRST_RESOURCES = ("pods", "cpu", "memory", "ephemeral-storage")
@@ -40,33 +41,38 @@ class LabelColumn:
         self.codes: Ints = np.full(capacity, ABSENT, np.int64)
         self.values: dict[str, int] = {}
 
+    def extract(self, rows: Ints) -> LabelColumn:
+        part = LabelColumn(0)
+        part.codes, part.values = self.codes[rows], self.values
+        return part
+
     def put(self, row: int, value: str | None) -> None:
         self.codes[row] = ABSENT if value is None else self.values.setdefault(value, len(self.values))
 
 
-class ChangeLog:
-    """Rows in the order they changed. A position is the number of changes ever written; old ones are forgotten."""
+class ChangeLog(Generic[Entry]):
+    """Changes in their order. A position is the number of changes ever written; old ones are forgotten."""
 
     def __init__(self, keep: int = 1 << 16) -> None:
         self._keep = keep
-        self._rows: list[int] = []
+        self._entries: list[Entry] = []
         self._forgotten = 0
 
     @property
     def position(self) -> int:
-        return self._forgotten + len(self._rows)
+        return self._forgotten + len(self._entries)
 
-    def append(self, row: int) -> None:
-        self._rows.append(row)
-        if len(self._rows) > 2 * self._keep:
-            del self._rows[: self._keep]
+    def append(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        if len(self._entries) > 2 * self._keep:
+            del self._entries[: self._keep]
             self._forgotten += self._keep
 
-    def since(self, position: int) -> list[int] | None:
-        """The rows changed since `position`, repeats included; None when that is no longer known."""
+    def since(self, position: int) -> list[Entry] | None:
+        """What was written since `position`; None when that is no longer known."""
         if position < self._forgotten:
             return None
-        return self._rows[position - self._forgotten :]
+        return self._entries[position - self._forgotten :]
 
 
 class NodeColumns:
@@ -83,8 +89,9 @@ class NodeColumns:
         self.names: list[str] = []
         self.row_of: dict[str, int] = {}
         self.taint_classes: list[tuple[Taint, ...]] = [()]
-        self.node_changes = ChangeLog()
-        self.changes = ChangeLog()
+        self.ports: dict[HostPort, Ints] = {}
+        self.node_changes: ChangeLog[int] = ChangeLog()
+        self.changes: ChangeLog[int] = ChangeLog()
         self._objects: list[Object | None] = []
         self._label_columns: dict[str, LabelColumn] = {}
         self._class_of_taints: dict[tuple[Taint, ...], int] = {(): 0}
@@ -134,12 +141,14 @@ class NodeColumns:
         self._changed(row)
         self._release(row)
 
-    def add_pod(self, node_name: str, pod: Signature) -> None:
-        self._use(self._row(node_name), pod, 1)
+    def add_pod(self, node_name: str, load: Load) -> int:
+        """The row that now carries it; made for a node that is not known (yet)."""
+        row = self._row(node_name)
+        self.use(row, load, 1)
+        return row
 
-    def remove_pod(self, node_name: str, pod: Signature) -> None:
-        row = self.row_of[node_name]
-        self._use(row, pod, -1)
+    def remove_pod(self, row: int, load: Load) -> None:
+        self.use(row, load, -1)
         self._release(row)
 
     def label_column(self, key: str) -> LabelColumn:
@@ -161,13 +170,40 @@ class NodeColumns:
             self.requested = np.vstack((self.requested, empty))
         return index
 
-    def _use(self, row: int, pod: Signature, sign: int) -> None:
+    def extract(self, rows: Ints) -> NodeColumns:
+        """A copy of these rows alone, to be changed freely: row i of it is row `rows[i]` of this."""
+        size = int(rows.size)
+        part = NodeColumns(max(size, 1))
+        part.resources = dict(self.resources)
+        part.taint_classes = self.taint_classes
+        part.names = [self.names[row] for row in rows]
+        part.row_of = {name: i for i, name in enumerate(part.names)}
+        part.live_count = size
+        part._objects = [self._objects[row] for row in rows]
+        for name in ("live", "unschedulable", "taint_class"):
+            getattr(part, name)[:size] = getattr(self, name)[rows]
+        for name in ("allocatable", "requested", "scoring_requested"):
+            setattr(part, name, np.ascontiguousarray(getattr(self, name)[:, rows if size else [0]]))
+        part._label_columns = {key: column.extract(rows) for key, column in self._label_columns.items()}
+        part.ports = {port: used[rows] for port, used in self.ports.items()}
+        return part
+
+    def use(self, row: int, load: Load, sign: int) -> None:
         self.requested[PODS, row] += sign
-        for name, amount in pod.requests:
+        for name, amount in load.requests:
             self.requested[self.resource(name), row] += sign * amount
-        self.scoring_requested[0, row] += sign * pod.scoring_requests[0]
-        self.scoring_requested[1, row] += sign * pod.scoring_requests[1]
+        self.scoring_requested[0, row] += sign * load.scoring_requests[0]
+        self.scoring_requested[1, row] += sign * load.scoring_requests[1]
+        for port in load.ports:
+            self._port(port)[row] += sign
         self.changes.append(row)
+
+    def _port(self, port: HostPort) -> Ints:
+        """How many pods of each row use this port; made when a pod first does."""
+        column = self.ports.get(port)
+        if column is None:
+            column = self.ports[port] = np.zeros(self._capacity, np.int64)
+        return column
 
     def _put_allocatable(self, row: int, values: Mapping[str, int]) -> None:
         for name in values:
@@ -222,6 +258,7 @@ class NodeColumns:
         self.scoring_requested = np.pad(self.scoring_requested, ((0, 0), (0, more)))
         for column in self._label_columns.values():
             column.codes = np.concatenate((column.codes, np.full(more, ABSENT, np.int64)))
+        self.ports = {port: np.pad(used, (0, more)) for port, used in self.ports.items()}
 
 
 def _scheduling_view(node: Object) -> tuple[object, ...]:

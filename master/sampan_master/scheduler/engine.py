@@ -1,35 +1,39 @@
 """Where does a pod go? One mask and one score vector per signature, kept true by recomputing only changed rows.
 
-    value[row] = -1 where the pod cannot run, else the weighted sum of the scores that stand by themselves
+    placement            ─► mask and raw scores from Node objects         kept, changed nodes recomputed
+    placement + load     ─► value: -1 where refused, else own scores      kept, changed rows recomputed
+    placement + relations ─► a state for each relation (spread, affinity)  kept, told of every pod that moves
 
-Scores that are normalised over the feasible nodes (taints, preferred affinity) are kept raw and added when choosing;
-for most pods they are zero everywhere and cost nothing. Equal totals are drawn by a seeded generator.
+Scores that are normalised over the feasible nodes, and those of relations, are added when choosing; for most pods they
+are the same everywhere and cost nothing. Rows with room promised to pods of at least the same priority are looked at
+once more with those pods on them. Equal totals are drawn by a seeded generator.
 """
 
 from __future__ import annotations
 
 import random
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 
-from sampan_master.scheduler.columns import Bools, Ints, NodeColumns, Rows
-from sampan_master.scheduler.plugins import FILTERS, SCORES, Score
-from sampan_master.scheduler.plugins.plugin import MAX_SCORE, Normalise
-from sampan_master.scheduler.signature import Placement, Signature
+from sampan_master.scheduler.cluster import Cluster, Nominated
+from sampan_master.scheduler.columns import Bools, Ints, Rows
+from sampan_master.scheduler.hypothesis import Hypothesis
+from sampan_master.scheduler.plugins.plugin import MAX_SCORE, Normalise, Plugin, Refusal, RelationState, Scope, Score
+from sampan_master.scheduler.profile import Profile
+from sampan_master.scheduler.signature import Signature
 
 INFEASIBLE = -1
-K = TypeVar("K")
 V = TypeVar("V")
-_REMEMBERED = 2048
+_KEPT_BYTES = 48 << 20
 
 
 @dataclass(slots=True)
 class _PlacementCache:
-    """What follows from Node objects alone; shared by signatures that differ only in requests.
+    """What follows from Node objects alone; shared by signatures that differ only in load and relations.
 
     `flat` names the raw scores that are zero on every row, which is the usual case and costs nothing.
     """
@@ -41,62 +45,193 @@ class _PlacementCache:
 
 
 @dataclass(slots=True)
-class _SignatureCache:
+class _ValueCache:
     position: int = -1
     value: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
-class Engine:
-    def __init__(self, nodes: NodeColumns, weights: dict[str, int], seed: int) -> None:
-        self.nodes = nodes
-        self._weights = weights
-        self._random = random.Random(seed)
-        self._placements: OrderedDict[Placement, _PlacementCache] = OrderedDict()
-        self._signatures: OrderedDict[Signature, _SignatureCache] = OrderedDict()
-        self._static_filters = [f for f in FILTERS if f.static]
-        self._load_filters = [f for f in FILTERS if not f.static]
-        self._own_scores = [s for s in SCORES if s.normalise is Normalise.NONE and weights.get(s.name)]
-        self._shared_scores = [s for s in SCORES if s.normalise is not Normalise.NONE and weights.get(s.name)]
+@dataclass(slots=True)
+class _StateCache:
+    """`made_at` is where nodes and namespaces stood when the state was made; `position` how far it knows the moves."""
 
-    def choose(self, pod: Signature) -> int | None:
-        """The row of the best node, or None when no node can take the pod."""
-        value = self._value(pod)
+    made_at: tuple[int, int] = (-1, -1)
+    position: int = -1
+    state: RelationState | None = None
+
+
+class Engine:
+    """The plug-ins of one profile over the nodes and pods of `cluster`."""
+
+    def __init__(self, cluster: Cluster, profile: Profile, seed: int) -> None:
+        self.cluster, self.nodes, self.profile = cluster, cluster.nodes, profile
+        self._random = random.Random(seed)
+        self._placements: OrderedDict[Hashable, _PlacementCache] = OrderedDict()
+        self._values: OrderedDict[Hashable, _ValueCache] = OrderedDict()
+        self._states: OrderedDict[Hashable, _StateCache] = OrderedDict()
+        scores = [(p.name, p.score) for p in profile.plugins if p.score is not None and profile.weights.get(p.name)]
+        self._own_scores = [(name, score) for name, score in scores if score.normalise is Normalise.NONE]
+        self._shared_scores = [(name, score) for name, score in scores if score.normalise is not Normalise.NONE]
+        filters = [plugin.filter for plugin in profile.plugins if plugin.filter is not None]
+        self._node_filters = [f for f in filters if f.scope is Scope.NODE]
+        self._row_filters = [f for f in filters if f.scope is Scope.ROW]
+        self._relations = [p for p in profile.plugins if p.relation is not None]
+
+    def choose(self, pod: Signature, *, uid: str = "", priority: int = 0, preferred: str = "") -> int | None:
+        """The row of the best node, or None when no node can take the pod. A pod does not stand in the way of itself:
+        `uid` is its own. When the node named `preferred` can take it, that is the answer."""
+        value, states = self._value_with_relations(pod, uid, priority)
         if not value.size:
             return None
-        shared = self._shared(pod, value)
-        totals = value if isinstance(shared, int) else np.where(value == INFEASIBLE, INFEASIBLE, value + shared)
+        row = self.nodes.row_of.get(preferred) if preferred else None
+        if row is not None and value[row] != INFEASIBLE:
+            return row
+        totals = self._totals(pod, value, states)
         best = totals.max()
         if best == INFEASIBLE:
             return None
         ties = np.flatnonzero(totals == best)
         return int(ties[self._random.randrange(ties.size)])
 
-    def feasible(self, pod: Signature) -> bool:
-        return bool((self._value(pod) != INFEASIBLE).any())
+    def feasible(self, pod: Signature, *, uid: str = "", priority: int = 0) -> bool:
+        return bool((self._value_with_relations(pod, uid, priority)[0] != INFEASIBLE).any())
 
-    def totals(self, pod: Signature) -> Ints:
+    def totals(self, pod: Signature, *, uid: str = "", priority: int = 0) -> Ints:
         """Final score of every row, INFEASIBLE where it cannot run."""
-        value = self._value(pod)
-        return np.where(value == INFEASIBLE, INFEASIBLE, value + self._shared(pod, value))
+        value, states = self._value_with_relations(pod, uid, priority)
+        totals, shared = self._totals(pod, value, states), self._shared(pod, value)
+        return np.where(value == INFEASIBLE, INFEASIBLE, totals + shared) if isinstance(shared, int) else totals
+
+    def refusals(self, pod: Signature, *, uid: str = "", priority: int = 0) -> list[Refusal]:
+        """Every live row with the reasons of the first plug-in that refuses it, in the order of the profile."""
+        rows = np.flatnonzero(self.nodes.live[: self.nodes.size])
+        states, refusals = dict(self.states(pod)), []
+        for plugin in self.profile.plugins:
+            passes = self._passes(plugin, states, pod, rows)
+            if passes is not None and not passes.all():
+                refusals += self.refusals_by(plugin, pod, rows[~passes])
+                rows = rows[passes]
+        crowded = self._promised_rows(uid, priority)
+        if crowded and rows.size:
+            refusals += self._with_promised(pod, crowded).refusals()
+        return refusals
+
+    def refusals_by(self, plugin: Plugin, pod: Signature, rows: Ints) -> list[Refusal]:
+        """What one plug-in has against these rows, all of which it refuses."""
+        if plugin.filter is not None:
+            return plugin.filter.refuse(self.nodes, pod, rows)
+        return self.state(plugin, pod).refuse(rows)
+
+    def refused_by(self, plugin: Plugin, pod: Signature) -> Ints:
+        """All live rows this plug-in refuses, whatever others say."""
+        rows = np.flatnonzero(self.nodes.live[: self.nodes.size])
+        passes = self._passes(plugin, dict(self.states(pod)), pod, rows)
+        return rows[:0] if passes is None else rows[~passes]
+
+    def states(self, pod: Signature) -> list[tuple[str, RelationState]]:
+        """The relations that concern this pod, by the name of their plug-in, up to date."""
+        cluster = self.cluster
+        return [
+            (plugin.name, self.state(plugin, pod))
+            for plugin in self._relations
+            if plugin.relation is not None and plugin.relation.concerns(cluster, pod)
+        ]
+
+    def state(self, plugin: Plugin, pod: Signature) -> RelationState:
+        assert plugin.relation is not None
+        key = (plugin.name, pod.placement, pod.relations)
+        cache = self._recall(self._states, key, _StateCache)
+        moves = self.cluster.moves
+        made_at = (self.nodes.node_changes.position, self.cluster.namespace_position)
+        missed = moves.since(cache.position) if cache.made_at == made_at else None
+        if cache.state is None or missed is None or len(missed) > 4 * self.nodes.size:
+            cache.state, cache.made_at = plugin.relation.prepare(self.cluster, pod), made_at
+        else:
+            for row, group, sign in missed:
+                cache.state.moved(row, group, sign)
+        cache.position = moves.position
+        return cache.state
+
+    def passes(self, hypothesis: Hypothesis, pod: Signature) -> Bools:
+        """What the filters that look at rows one by one say of supposed rows."""
+        nodes, rows = hypothesis.nodes, slice(0, hypothesis.nodes.size)
+        mask = nodes.live[rows]
+        for plugin in (*self._node_filters, *self._row_filters):
+            mask = mask & plugin.mask(nodes, pod, rows)
+        return mask
+
+    def _passes(self, plugin: Plugin, states: dict[str, RelationState], pod: Signature, rows: Ints) -> Bools | None:
+        if plugin.filter is not None:
+            return plugin.filter.mask(self.nodes, pod, rows)
+        state = states.get(plugin.name)
+        return None if state is None else state.mask(rows)
+
+    def _value_with_relations(
+        self, pod: Signature, uid: str, priority: int
+    ) -> tuple[Ints, list[tuple[str, RelationState]]]:
+        value, states = self._value(pod), self.states(pod)
+        everything = slice(0, self.nodes.size)
+        for _, state in states:
+            mask = state.mask(everything)
+            if mask is not None:
+                value = np.where(mask, value, INFEASIBLE)
+        crowded = self._promised_rows(uid, priority) if self.cluster.nominated else None
+        if crowded:
+            supposed = self._with_promised(pod, crowded)
+            value = value.copy()
+            value[supposed.rows[~supposed.mask()]] = INFEASIBLE
+        return value, states
+
+    def _totals(self, pod: Signature, value: Ints, states: list[tuple[str, RelationState]]) -> Ints:
+        """The final scores, less what is the same for every row."""
+        shared = self._shared(pod, value)
+        totals = value if isinstance(shared, int) else np.where(value == INFEASIBLE, INFEASIBLE, value + shared)
+        feasible: Ints | None = None
+        for name, state in states:
+            weight = self.profile.weights.get(name)
+            if not weight:
+                continue
+            if feasible is None:
+                feasible = np.flatnonzero(value != INFEASIBLE)
+            score = state.score(feasible) if feasible.size else None
+            if score is not None:
+                totals = totals.copy() if totals is value else totals
+                totals[feasible] += weight * score
+        return totals
+
+    def _promised_rows(self, uid: str, priority: int) -> dict[int, list[Nominated]]:
+        """Rows with room promised to others that are at least as important."""
+        found: defaultdict[int, list[Nominated]] = defaultdict(list)
+        for nominated in self.cluster.nominated.values():
+            row = self.nodes.row_of.get(nominated.node)
+            if row is not None and nominated.priority >= priority and nominated.uid != uid:
+                found[row].append(nominated)
+        return found
+
+    def _with_promised(self, pod: Signature, promised: dict[int, list[Nominated]]) -> Hypothesis:
+        supposed = Hypothesis(self, pod, np.array(sorted(promised), np.int64))
+        for i, row in enumerate(supposed.rows):
+            for nominated in promised[row]:
+                supposed.promise(i, nominated.signature)
+        return supposed
 
     def _shared(self, pod: Signature, value: Ints) -> Ints | int:
         """The weighted sum of the normalised scores; a number when it is the same everywhere."""
         placement = self._placements[pod.placement]
         total: Ints | int = 0
-        for score in self._shared_scores:
-            raw = placement.raw.get(score.name)
+        for name, score in self._shared_scores:
+            raw = placement.raw.get(name)
             if raw is None:
                 continue
-            if score.name in placement.flat:
+            if name in placement.flat:
                 part: Ints | int = _normalised(score, 0, 0)
             else:
                 part = _normalised(score, raw, int(raw[value != INFEASIBLE].max(initial=0)))
-            total = total + self._weights[score.name] * part
+            total = total + self.profile.weights[name] * part
         return total
 
     def _value(self, pod: Signature) -> Ints:
         placement = self._placement(pod)
-        cache = _recall(self._signatures, pod, _SignatureCache)
+        cache = self._recall(self._values, (pod.placement, pod.load), _ValueCache)
         size, position = self.nodes.size, self.nodes.changes.position
         if cache.position == position and cache.value.size == size:
             return cache.value
@@ -109,7 +244,7 @@ class Engine:
         return cache.value
 
     def _placement(self, pod: Signature) -> _PlacementCache:
-        cache = _recall(self._placements, pod.placement, _PlacementCache)
+        cache = self._recall(self._placements, pod.placement, _PlacementCache)
         position = self.nodes.node_changes.position
         if cache.position == position and cache.mask.size == self.nodes.size:
             return cache
@@ -117,9 +252,9 @@ class Engine:
         everything = rows is None
         rows = slice(0, self.nodes.size) if rows is None else rows
         mask = self.nodes.live[rows]
-        for plugin in self._static_filters:
+        for plugin in self._node_filters:
             mask = mask & plugin.mask(self.nodes, pod, rows)
-        raw = {s.name: s.vector(self.nodes, pod, rows) for s in self._shared_scores if s.applies(pod)}
+        raw = {name: s.vector(self.nodes, pod, rows) for name, s in self._shared_scores if s.applies(pod)}
         if everything:
             cache.mask, cache.raw = mask, raw
         else:
@@ -140,28 +275,27 @@ class Engine:
 
     def _evaluate(self, pod: Signature, placement: _PlacementCache, rows: Rows) -> Ints:
         mask = placement.mask[rows]
-        for plugin in self._load_filters:
+        for plugin in self._row_filters:
             mask = mask & plugin.mask(self.nodes, pod, rows)
         total = np.zeros(mask.shape, np.int64)
-        for score in self._own_scores:
+        for name, score in self._own_scores:
             if score.applies(pod):
-                total += self._weights[score.name] * score.vector(self.nodes, pod, rows)
+                total += self.profile.weights[name] * score.vector(self.nodes, pod, rows)
         total[~mask] = INFEASIBLE
         return total
+
+    def _recall(self, caches: OrderedDict[Hashable, V], key: Hashable, make: Callable[[], V]) -> V:
+        """The cache of `key`, made when missing; the one not used for longest is forgotten."""
+        cache = caches.get(key)
+        if cache is None:
+            cache = caches[key] = make()
+            if len(caches) > max(16, _KEPT_BYTES // (8 * max(self.nodes.size, 1))) or len(caches) > 2048:
+                caches.popitem(last=False)
+        else:
+            caches.move_to_end(key)
+        return cache
 
 
 def _normalised(score: Score, raw: Ints | int, highest: int) -> Ints | int:
     share = raw * MAX_SCORE // highest if highest else 0
     return MAX_SCORE - share if score.normalise is Normalise.REVERSED_SHARE else share
-
-
-def _recall(caches: OrderedDict[K, V], key: K, make: Callable[[], V]) -> V:
-    """The cache of `key`, made when missing; the one not used for longest is forgotten."""
-    cache = caches.get(key)
-    if cache is None:
-        cache = caches[key] = make()
-        if len(caches) > _REMEMBERED:
-            caches.popitem(last=False)
-    else:
-        caches.move_to_end(key)
-    return cache

@@ -16,12 +16,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import count
+from typing import NamedTuple
 
 from sampan_api import meta
 from sampan_api.meta import Key, Object
 
+from sampan_master.scheduler.cluster import priority_of
 from sampan_master.scheduler.config import SchedulerConfig
-from sampan_master.scheduler.signature import Signature
+from sampan_master.scheduler.signature import Signature, signature
 
 
 class Place(Enum):
@@ -33,12 +35,24 @@ class Place(Enum):
     """Handed out by `pop`, or removed."""
 
 
+class Kind(NamedTuple):
+    """What an attempt depends on: pods of one kind fare alike."""
+
+    profile: str
+    signature: Signature
+    priority: int
+
+
+def kind_of(pod: Object) -> Kind:
+    return Kind(pod["spec"].get("schedulerName") or "", signature(pod), priority_of(pod))
+
+
 @dataclass(slots=True, eq=False)
 class Waiting:
     """One pod in the queue. `ticket` tells a heap entry that is still good from one that was overtaken."""
 
     pod: Object
-    signature: Signature
+    kind: Kind
     since: float
     attempts: int = 0
     place: Place = Place.OUT
@@ -50,10 +64,6 @@ class Waiting:
     def key(self) -> Key:
         return meta.key(self.pod)
 
-    @property
-    def priority(self) -> int:
-        return int(self.pod["spec"].get("priority") or 0)
-
 
 class SchedulingQueue:
     def __init__(self, config: SchedulerConfig) -> None:
@@ -61,7 +71,7 @@ class SchedulingQueue:
         self._pods: dict[str, Waiting] = {}
         self._active: list[tuple[int, float, int, Waiting]] = []
         self._backing_off: list[tuple[float, int, Waiting]] = []
-        self._unschedulable: defaultdict[Signature, set[Waiting]] = defaultdict(set)
+        self._unschedulable: defaultdict[Kind, set[Waiting]] = defaultdict(set)
         self._tickets = count(1)
 
     def __len__(self) -> int:
@@ -70,16 +80,16 @@ class SchedulingQueue:
     def get(self, uid: str) -> Waiting | None:
         return self._pods.get(uid)
 
-    def put(self, pod: Object, signature: Signature, now: float) -> None:
-        """Takes a new pod, or the new state of one it has. A changed signature or gate makes it active again."""
+    def put(self, pod: Object, kind: Kind, now: float) -> None:
+        """Takes a new pod, or the new state of one it has. A changed kind or gate makes it active again."""
         waiting = self._pods.get(meta.uid(pod))
         if waiting is None:
-            waiting = self._pods[meta.uid(pod)] = Waiting(pod, signature, now)
-        elif waiting.signature == signature and _gated(waiting.pod) == _gated(pod):
+            waiting = self._pods[meta.uid(pod)] = Waiting(pod, kind, now)
+        elif waiting.kind == kind and _gated(waiting.pod) == _gated(pod):
             waiting.pod = pod
             return
         self._leave(waiting)
-        waiting.pod, waiting.signature = pod, signature
+        waiting.pod, waiting.kind = pod, kind
         if _gated(pod):
             waiting.place = Place.GATED
         else:
@@ -110,15 +120,15 @@ class SchedulingQueue:
         if self._is_mine(waiting):
             waiting.failed_at = now
             waiting.place = Place.UNSCHEDULABLE
-            self._unschedulable[waiting.signature].add(waiting)
+            self._unschedulable[waiting.kind].add(waiting)
 
-    def unschedulable_signatures(self) -> list[Signature]:
+    def unschedulable_kinds(self) -> list[Kind]:
         return list(self._unschedulable)
 
-    def move(self, signatures: Iterable[Signature], now: float) -> None:
+    def move(self, kinds: Iterable[Kind], now: float) -> None:
         """Something changed that may help these: active at once, or when their back-off is over."""
-        for signature in signatures:
-            for waiting in self._unschedulable.pop(signature, ()):
+        for kind in kinds:
+            for waiting in self._unschedulable.pop(kind, ()):
                 self._back_off(waiting, now)
 
     def tick(self, now: float) -> None:
@@ -147,7 +157,7 @@ class SchedulingQueue:
 
     def _activate(self, waiting: Waiting) -> None:
         waiting.place, waiting.ticket = Place.ACTIVE, next(self._tickets)
-        heapq.heappush(self._active, (-waiting.priority, waiting.since, waiting.ticket, waiting))
+        heapq.heappush(self._active, (-waiting.kind.priority, waiting.since, waiting.ticket, waiting))
 
     def _back_off(self, waiting: Waiting, now: float) -> None:
         delay = self._config.initial_backoff_seconds * 2 ** min(max(waiting.attempts - 1, 0), 10)
@@ -160,10 +170,10 @@ class SchedulingQueue:
 
     def _leave(self, waiting: Waiting) -> None:
         if waiting.place is Place.UNSCHEDULABLE:
-            group = self._unschedulable[waiting.signature]
+            group = self._unschedulable[waiting.kind]
             group.discard(waiting)
             if not group:
-                del self._unschedulable[waiting.signature]
+                del self._unschedulable[waiting.kind]
         waiting.place = Place.OUT
 
 

@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from sampan_api import meta
-from sampan_api.client import NODES, PODS, Client, EventType
+from sampan_api.client import NAMESPACES, NODES, PODS, Client, EventType
 from sampan_api.clock import Clock
 from sampan_api.errors import ApiError
 from sampan_api.informer import Informer
@@ -26,9 +26,8 @@ from sampan_master.scheduler.binding import Outcome, bind, report_unschedulable
 from sampan_master.scheduler.cluster import Cluster, has_ended, node_of
 from sampan_master.scheduler.config import SchedulerConfig
 from sampan_master.scheduler.engine import Engine
-from sampan_master.scheduler.queue import SchedulingQueue, Waiting
-from sampan_master.scheduler.signature import Signature, signature
-from sampan_master.scheduler.verdict import Verdict, explain
+from sampan_master.scheduler.queue import Kind, SchedulingQueue, Waiting, kind_of
+from sampan_master.scheduler.verdict import NEVER_PREEMPTS, Verdict, explain
 
 log = logging.getLogger(__name__)
 
@@ -46,24 +45,26 @@ class Scheduler:
         self._client, self._clock, self._config = client, clock, config
         self.cluster = Cluster()
         self.queue = SchedulingQueue(config)
-        self.engine = Engine(self.cluster.nodes, config.score_weights, config.seed)
-        self._recorder = EventRecorder(client, clock, config.scheduler_name, series=True)
+        self.engines = {p.scheduler_name: Engine(self.cluster, p, config.seed) for p in config.profiles}
+        self._recorder = EventRecorder(client, clock, config.profiles[0].scheduler_name, series=True)
         self._wake = asyncio.Event()
         self._may_help = False
         self._writes: set[asyncio.Task[None]] = set()
-        self._verdicts: dict[Signature, tuple[int, Verdict]] = {}
+        self._verdicts: dict[Kind, tuple[tuple[int, int], Verdict]] = {}
 
     async def run(self) -> None:
         nodes = Informer(self._client, NODES, self._clock)
         pods = Informer(self._client, PODS, self._clock)
+        namespaces = Informer(self._client, NAMESPACES, self._clock)
+        namespaces.subscribe(self.on_namespace)
         nodes.subscribe(self.on_node)
         pods.subscribe(self.on_pod)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(nodes.run())
-            tasks.create_task(pods.run())
+            for informer in (namespaces, nodes, pods):
+                tasks.create_task(informer.run())
             tasks.create_task(self._recorder.run())
-            await nodes.synced()
-            await pods.synced()
+            for informer in (namespaces, nodes, pods):
+                await informer.synced()
             try:
                 await self._loop()
             finally:
@@ -77,6 +78,12 @@ class Scheduler:
             self._may_help = True
             self._wake.set()
 
+    def on_namespace(self, event: EventType, namespace: Object, _old: Object | None) -> None:
+        labels = None if event is EventType.DELETED else meta.labels(namespace)
+        if self.cluster.put_namespace(meta.name(namespace), labels):
+            self._may_help = True
+            self._wake.set()
+
     def on_pod(self, event: EventType, pod: Object, _old: Object | None) -> None:
         uid = meta.uid(pod)
         if event is EventType.DELETED or has_ended(pod):
@@ -85,11 +92,12 @@ class Scheduler:
                 self._may_help = True
         elif node_of(pod):
             self.queue.remove(uid)
-            self.cluster.saw_bound(pod)
-        elif meta.is_deleting(pod) or pod["spec"].get("schedulerName") != self._config.scheduler_name:
+            if self.cluster.saw_bound(pod):
+                self._may_help = True
+        elif meta.is_deleting(pod) or pod["spec"].get("schedulerName") not in self.engines:
             self.queue.remove(uid)
         elif not self.cluster.is_placed(uid):
-            self.queue.put(pod, signature(pod), self._clock.monotonic())
+            self.queue.put(pod, kind_of(pod), self._clock.monotonic())
         self._wake.set()
 
     async def _loop(self) -> None:
@@ -119,7 +127,7 @@ class Scheduler:
         now = self._clock.monotonic()
         if self._may_help:
             self._may_help = False
-            helped = [s for s in self.queue.unschedulable_signatures() if self.engine.feasible(s)]
+            helped = [kind for kind in self.queue.unschedulable_kinds() if self._feasible(kind)]
             self.queue.move(helped, now)
         self.queue.tick(now)
 
@@ -128,29 +136,35 @@ class Scheduler:
             waiting = self.queue.pop()
             if waiting is None:
                 return
-            row = self.engine.choose(waiting.signature)
+            engine = self.engines[waiting.kind.profile]
+            row = engine.choose(waiting.kind.signature, uid=meta.uid(waiting.pod), priority=waiting.kind.priority)
             if row is None:
                 self._unschedulable(waiting)
                 continue
-            node = self.cluster.assume(waiting.pod, waiting.signature, row)
+            node = self.cluster.assume(waiting.pod, waiting.kind.signature, row)
             self._start(self._bind(waiting, node))
 
-    def verdict(self, pod: Signature) -> Verdict:
-        """Why this signature fits nowhere now; remembered until something changes."""
-        position = self.cluster.nodes.changes.position
-        known = self._verdicts.get(pod)
-        if known is not None and known[0] == position:
-            return known[1]
-        if len(self._verdicts) > 1000:
-            self._verdicts.clear()
-        verdict = explain(self.cluster.nodes, pod)
-        self._verdicts[pod] = (position, verdict)
-        return verdict
+    def _feasible(self, kind: Kind) -> bool:
+        return self.engines[kind.profile].feasible(kind.signature, priority=kind.priority)
+
+    def _verdict(self, waiting: Waiting) -> Verdict:
+        """Why this pod fits nowhere now; the same for all of its kind until something changes."""
+        kind = waiting.kind
+        position = (self.cluster.nodes.changes.position, self.cluster.namespace_position)
+        known = self._verdicts.get(kind)
+        if known is None or known[0] != position:
+            if len(self._verdicts) > 1000:
+                self._verdicts.clear()
+            uid = meta.uid(waiting.pod)
+            verdict = explain(self.engines[kind.profile], kind.signature, uid=uid, priority=kind.priority)
+            known = self._verdicts[kind] = (position, verdict)
+        return known[1]
 
     def _unschedulable(self, waiting: Waiting) -> None:
         pod = waiting.pod
+        verdict = self._verdict(waiting)
         never = pod["spec"].get("preemptionPolicy") == "Never"
-        message = self.verdict(waiting.signature).message(never_preempts=never)
+        message = verdict.message(NEVER_PREEMPTS if never else verdict.no_preemption())
         self.queue.no_node_fits(waiting, self._clock.monotonic())
         self._recorder.record(PODS, pod, "Warning", "FailedScheduling", message, action="Scheduling")
         self._start(report_unschedulable(self._client, self._clock, pod, message))

@@ -2,64 +2,65 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from sampan_master.scheduler.columns import Ints, NodeColumns
-from sampan_master.scheduler.plugins import FILTERS
+from sampan_master.scheduler.columns import Ints
+from sampan_master.scheduler.engine import Engine
+from sampan_master.scheduler.plugins.plugin import Refusal
 from sampan_master.scheduler.signature import Signature
 
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One plug-in's reason and the nodes (rows) it holds for."""
-
-    plugin: str
-    reason: str
-    rows: Ints
+NEVER_PREEMPTS = "not eligible due to preemptionPolicy=Never."
+NO_VICTIMS = "No preemption victims found for incoming pod"
+NOT_HELPFUL = "Preemption is not helpful for scheduling"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`hopeless` counts the nodes that no eviction would open; the rest of `nodes` might be opened by one."""
+    """One attempt that failed. `nodes` is how many were looked at; every one of them is in some refusal."""
 
     nodes: int
     refusals: tuple[Refusal, ...]
-    hopeless: int
 
-    def message(self, *, never_preempts: bool = False) -> str:
-        """The text of the PodScheduled condition and the FailedScheduling event."""
+    def hopeless(self) -> Ints:
+        """The rows that no eviction would open."""
+        parts = [refusal.rows[refusal.hopeless] for refusal in self.refusals]
+        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+
+    def hopeful(self) -> Ints:
+        """The rows that the eviction of other pods might open."""
+        parts = [refusal.rows for refusal in self.refusals]
+        return np.setdiff1d(np.concatenate(parts), self.hopeless()) if parts else np.zeros(0, np.int64)
+
+    def message(self, preemption: str = "") -> str:
+        """The text of the PodScheduled condition and the FailedScheduling event; `preemption` says how that went."""
         if not self.nodes:
             return "no nodes available to schedule pods"
-        available = f"0/{self.nodes} nodes are available: "
-        counts: dict[str, int] = {}
+        counts: Counter[str] = Counter()
         for refusal in self.refusals:
-            counts[refusal.reason] = counts.get(refusal.reason, 0) + int(refusal.rows.size)
-        reasons = ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
-        return f"{available}{reasons}. preemption: {self._preemption(available, never_preempts)}"
+            counts[refusal.reason] += int(refusal.rows.size)
+        told = f"{_available(self.nodes)}{_counted(counts.items())}."
+        return f"{told} preemption: {preemption}" if preemption else told
 
-    def _preemption(self, available: str, never_preempts: bool) -> str:
-        if never_preempts:
-            return "not eligible due to preemptionPolicy=Never."
-        counts = {
-            "No preemption victims found for incoming pod": self.nodes - self.hopeless,
-            "Preemption is not helpful for scheduling": self.hopeless,
-        }
-        return available + ", ".join(sorted(f"{count} {text}" for text, count in counts.items() if count)) + "."
+    def no_preemption(self) -> str:
+        """What preemption says of an attempt for which it found nobody to evict."""
+        hopeless = int(self.hopeless().size)
+        counts = ((NO_VICTIMS, self.nodes - hopeless), (NOT_HELPFUL, hopeless))
+        return f"{_available(self.nodes)}{_counted(pair for pair in counts if pair[1])}."
 
 
-def explain(nodes: NodeColumns, pod: Signature) -> Verdict:
-    """Asks every filter again, in order; each node's reasons are those of the first that refuses it."""
-    rows = np.flatnonzero(nodes.live[: nodes.size])
-    total, hopeless = int(rows.size), 0
-    refusals: list[Refusal] = []
-    for plugin in FILTERS:
-        passes = plugin.mask(nodes, pod, rows)
-        refused = rows[~passes]
-        if refused.size:
-            for reason, where in plugin.reasons(nodes, pod, refused).items():
-                refusals.append(Refusal(plugin.name, reason, where))
-            hopeless += int(plugin.hopeless(nodes, pod, refused).sum())
-        rows = rows[passes]
-    return Verdict(total, tuple(refusals), hopeless)
+def explain(engine: Engine, pod: Signature, *, uid: str = "", priority: int = 0) -> Verdict:
+    """Asks every plug-in again, in order; each node's reasons are those of the first that refuses it."""
+    refusals = engine.refusals(pod, uid=uid, priority=priority)
+    return Verdict(engine.nodes.live_count, tuple(refusals))
+
+
+def _available(nodes: int) -> str:
+    return f"0/{nodes} nodes are available: "
+
+
+def _counted(counts: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(sorted(f"{count} {text}" for text, count in counts))

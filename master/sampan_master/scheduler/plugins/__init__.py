@@ -1,9 +1,6 @@
-"""The plug-ins: each a short module with a `FILTER` (may this pod run there?), a `SCORE` (how well?) or both.
+"""The plug-ins, each a short module; `plugin.py` says what one is made of.
 
-A filter returns a mask over the rows it is asked about and can name its reasons; a score returns one integer per row.
-The engine asks about all rows once per signature and then only about rows that changed, so a plug-in must look at
-nothing but the columns of those rows. Filters run in the order listed; a node's reasons are those of the first that
-refuses it.
+Filters run in the order a profile lists them; a node's reasons are those of the first that refuses it.
 """
 
 from __future__ import annotations
@@ -16,20 +13,16 @@ from sampan_master.scheduler.plugins import (
     resources_fit,
     taint_toleration,
 )
-from sampan_master.scheduler.plugins.plugin import Filter, Score
+from sampan_master.scheduler.plugins.plugin import Plugin
 
-FILTERS: tuple[Filter, ...] = (
-    node_unschedulable.FILTER,
-    node_name.FILTER,
-    taint_toleration.FILTER,
-    node_affinity.FILTER,
-    resources_fit.FILTER,
+DEFAULT: tuple[Plugin, ...] = (
+    node_unschedulable.PLUGIN,
+    node_name.PLUGIN,
+    taint_toleration.PLUGIN,
+    node_affinity.PLUGIN,
+    resources_fit.PLUGIN,
+    balanced_allocation.PLUGIN,
 )
-SCORES: tuple[Score, ...] = (
-    taint_toleration.SCORE,
-    node_affinity.SCORE,
-    resources_fit.SCORE,
-    balanced_allocation.SCORE,
-)
+"""Kubernetes' default profile in the order of its filters."""
 
-__all__ = ["FILTERS", "SCORES", "Filter", "Score"]
+__all__ = ["DEFAULT", "Plugin"]

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from sampan_master.scheduler.columns import CPU, MEMORY, Ints, NodeColumns, Rows, at
-from sampan_master.scheduler.plugins.plugin import MAX_SCORE, Score
+from sampan_master.scheduler.plugins.plugin import MAX_SCORE, Plugin, Scope, Score
 from sampan_master.scheduler.signature import Signature
 
 _BALANCED = ("cpu", "memory")
@@ -19,7 +19,7 @@ _BALANCED = ("cpu", "memory")
 
 def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
     capacity = at(nodes.allocatable[CPU : MEMORY + 1], rows)
-    used = (at(nodes.requested[CPU : MEMORY + 1], rows) + _column(pod.requests)) / np.maximum(capacity, 1)
+    used = (at(nodes.requested[CPU : MEMORY + 1], rows) + _column(pod.load.requests)) / np.maximum(capacity, 1)
     share = np.minimum(used, 1.0)
     both = np.minimum(capacity[0], capacity[1]) > 0
     deviation = np.abs(share[0] - share[1]) / 2 * both
@@ -33,8 +33,7 @@ def _column(requests: tuple[tuple[str, int], ...]) -> Ints:
     return np.array([[wanted.get(name, 0)] for name in _BALANCED], np.int64)
 
 
-SCORE = Score(
+PLUGIN = Plugin(
     "NodeResourcesBalancedAllocation",
-    vector,
-    applies=lambda pod: any(name in _BALANCED for name, _ in pod.requests),
+    score=Score(vector, Scope.ROW, applies=lambda pod: any(name in _BALANCED for name, _ in pod.load.requests)),
 )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
+from sampan_api import meta
 
 from sampan_master.scheduler.columns import ABSENT, Bools, Ints, NodeColumns, Rows
-from sampan_master.scheduler.plugins.plugin import Filter, Normalise, Score, always_hopeless, one_reason
-from sampan_master.scheduler.signature import Requirement, Signature
+from sampan_master.scheduler.plugins.plugin import Filter, Normalise, Plugin, Refusal, Scope, Score
+from sampan_master.scheduler.signature import Placement, Requirement, Signature
+
+NAME = "NodeAffinity"
+REASON = "node(s) didn't match Pod's node affinity/selector"
 
 
 def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
@@ -23,6 +27,47 @@ def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
             any_term |= _all(nodes, term, rows)
         result = result & any_term
     return result
+
+
+def refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal]:
+    """What a node has instead are its values of the keys that are asked about."""
+    placement = pod.placement
+    terms = placement.required or ()
+    keys = dict.fromkeys([key for key, _ in placement.node_selector] + [r.key for term in terms for r in term])
+    words: dict[str, int] = {}
+    have = [words.setdefault(_labels(nodes, row, keys), len(words)) for row in rows.tolist()]
+    hopeless = np.ones(rows.size, np.bool_)
+    return [Refusal(NAME, REASON, rows, hopeless, _asked(placement), np.array(have, np.int64), tuple(words))]
+
+
+def _labels(nodes: NodeColumns, row: int, keys: Iterable[str]) -> str:
+    node = nodes.node(row)
+    labels = {} if node is None else meta.labels(node)
+    return ", ".join(f"{key}={labels[key]}" if key in labels else f"no {key}" for key in keys)
+
+
+def _asked(placement: Placement) -> str:
+    parts = [f"{key}={value}" for key, value in placement.node_selector]
+    if placement.required is not None:
+        terms = [" and ".join(map(str_of, term)) for term in placement.required]
+        parts.append(" or ".join(terms) or "a term that matches something")
+    return ", ".join(parts)
+
+
+def str_of(requirement: Requirement) -> str:
+    """As a person would say it: "disk in (ssd)", "gpu exists"."""
+    key, values = requirement.key, ", ".join(requirement.values)
+    match requirement.operator:
+        case "In":
+            return f"{key} in ({values})"
+        case "NotIn":
+            return f"{key} not in ({values})"
+        case "Exists":
+            return f"{key} exists"
+        case "DoesNotExist":
+            return f"no {key}"
+        case operator:
+            return f"{key} {'>' if operator == 'Gt' else '<'} {values}"
 
 
 def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
@@ -79,7 +124,8 @@ def _integer(value: str | None) -> int | None:
         return None
 
 
-FILTER = Filter(
-    "NodeAffinity", True, mask, one_reason("node(s) didn't match Pod's node affinity/selector"), always_hopeless
+PLUGIN = Plugin(
+    NAME,
+    Filter(Scope.NODE, mask, refuse),
+    Score(vector, Scope.NODE, Normalise.SHARE, lambda pod: bool(pod.placement.preferred)),
 )
-SCORE = Score("NodeAffinity", vector, Normalise.SHARE, lambda pod: bool(pod.placement.preferred))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from sampan_master.scheduler.columns import Bools, NodeColumns, Rows
-from sampan_master.scheduler.plugins.plugin import Filter, always_hopeless, one_reason
+import numpy as np
+
+from sampan_master.scheduler.columns import Bools, Ints, NodeColumns, Rows
+from sampan_master.scheduler.plugins.plugin import Filter, Plugin, Refusal, Scope
 from sampan_master.scheduler.signature import Signature
+
+NAME = "NodeName"
+REASON = "node(s) didn't match the requested node name"
 
 
 def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
@@ -15,4 +20,10 @@ def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
     return result
 
 
-FILTER = Filter("NodeName", True, mask, one_reason("node(s) didn't match the requested node name"), always_hopeless)
+def refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal]:
+    names = tuple(nodes.names[row] for row in rows)
+    hopeless = np.ones(rows.size, np.bool_)
+    return [Refusal(NAME, REASON, rows, hopeless, f"node {pod.placement.node_name}", np.arange(rows.size), names)]
+
+
+PLUGIN = Plugin(NAME, Filter(Scope.NODE, mask, refuse))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sampan_master.scheduler.columns import Bools, NodeColumns, Rows
-from sampan_master.scheduler.plugins.plugin import Filter, always_hopeless, one_reason
+import numpy as np
+
+from sampan_master.scheduler.columns import Bools, Ints, NodeColumns, Rows
+from sampan_master.scheduler.plugins.plugin import Filter, Plugin, Refusal, Scope
 from sampan_master.scheduler.signature import Signature, Taint
 
+NAME = "NodeUnschedulable"
+REASON = "node(s) were unschedulable"
 _CORDON = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
 
 
@@ -15,4 +19,9 @@ def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
     return ~nodes.unschedulable[rows]
 
 
-FILTER = Filter("NodeUnschedulable", True, mask, one_reason("node(s) were unschedulable"), always_hopeless)
+def refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal]:
+    have, hopeless = np.zeros(rows.size, np.int64), np.ones(rows.size, np.bool_)
+    return [Refusal(NAME, REASON, rows, hopeless, "a node that is not cordoned", have, ("cordoned",))]
+
+
+PLUGIN = Plugin(NAME, Filter(Scope.NODE, mask, refuse))

@@ -1,18 +1,59 @@
+"""What a plug-in is made of. Each has a name, as in Kubernetes, and one or more of:
+
+    filter    may this pod run there?    a mask over rows, from the columns of those rows alone
+    score     how well?                  one integer per row, from the columns of those rows alone
+    relation  both, where it depends on what is on other rows; it keeps a state that is told of every change
+
+The engine asks a filter or score about all rows once per signature and then only about rows that changed, so it must
+look at nothing but the columns of the rows it is asked about.
+"""
+
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from sampan_master.scheduler.columns import Bools, Ints, NodeColumns, Rows
-from sampan_master.scheduler.signature import Signature
+from sampan_master.scheduler.signature import Relations, Signature
+
+if TYPE_CHECKING:
+    from sampan_master.scheduler.cluster import Cluster
 
 MAX_SCORE = 100
 
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason and the rows it holds for.
+
+    `need` is what the pod asks for and `have` what the rows have instead: an index into `words` for each of `rows`,
+    or an amount in `unit` ("m" millicores, "B" bytes, "" a count) when there are no words. `rows` whose refusal the
+    eviction of other pods cannot help are marked in `hopeless` (upstream: UnschedulableAndUnresolvable).
+    """
+
+    plugin: str
+    reason: str
+    rows: Ints
+    hopeless: Bools
+    need: str
+    have: Ints
+    words: Sequence[str] = ()
+    unit: str = ""
+
+
 Mask: TypeAlias = Callable[[NodeColumns, Signature, Rows], Bools]
 Vector: TypeAlias = Callable[[NodeColumns, Signature, Rows], Ints]
-Reasons: TypeAlias = Callable[[NodeColumns, Signature, Ints], dict[str, Ints]]
+Refuse: TypeAlias = Callable[[NodeColumns, Signature, Ints], list[Refusal]]
+"""Asked about rows that `mask` refuses; each of them must be in at least one of the refusals."""
+
+
+class Scope(Enum):
+    """What the answer for a row depends on: its Node object alone, or also the pods on it."""
+
+    NODE = 0
+    ROW = 1
 
 
 class Normalise(Enum):
@@ -25,32 +66,49 @@ class Normalise(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`static` filters depend on Node objects alone, not on the pods there.
-
-    `reasons` is asked about refused rows only and says which texts hold for which of them; `hopeless` marks the
-    refused rows that no eviction of other pods could open.
-    """
-
-    name: str
-    static: bool
+    scope: Scope
     mask: Mask
-    reasons: Reasons
-    hopeless: Mask
+    refuse: Refuse
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A score that is normalised must be static: it may depend on Node objects only."""
+    """A score that is normalised must have scope NODE."""
 
-    name: str
     vector: Vector
+    scope: Scope
     normalise: Normalise = Normalise.NONE
     applies: Callable[[Signature], bool] = lambda pod: True
 
 
-def one_reason(text: str) -> Reasons:
-    return lambda nodes, pod, rows: {text: rows}
+class RelationState(Protocol):
+    """What a relation knows for one (placement, relations). It is made again when a Node changes in any way the
+    scheduler looks at; `moved` is called for every pod that comes to a row (+1) or leaves it (-1) meanwhile."""
+
+    def moved(self, row: int, pod: Relations, sign: int) -> None: ...
+
+    def mask(self, rows: Rows) -> Bools | None:
+        """None when every row passes."""
+        ...
+
+    def refuse(self, rows: Ints) -> list[Refusal]: ...
+
+    def score(self, feasible: Ints) -> Ints | None:
+        """0..100 for each of these rows, which are all that are feasible; None when it prefers none."""
+        ...
 
 
-def always_hopeless(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
-    return nodes.live[rows] | True
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """`concerns` is asked at every attempt and must be cheap: most pods have no relations."""
+
+    concerns: Callable[[Cluster, Signature], bool]
+    prepare: Callable[[Cluster, Signature], RelationState]
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    name: str
+    filter: Filter | None = None
+    score: Score | None = None
+    relation: Relation | None = None

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from sampan_master.scheduler.columns import Bools, Ints, NodeColumns, Rows
-from sampan_master.scheduler.plugins.plugin import Filter, Normalise, Score, always_hopeless
+from sampan_master.scheduler.plugins.plugin import Filter, Normalise, Plugin, Refusal, Scope, Score
 from sampan_master.scheduler.signature import Signature, Taint, Toleration
 
+NAME = "TaintToleration"
 _HARD = ("NoSchedule", "NoExecute")
 
 
@@ -20,15 +21,25 @@ def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
     return np.array(tolerated, np.bool_)[nodes.taint_class[rows]]
 
 
-def reasons(nodes: NodeColumns, pod: Signature, rows: Ints) -> dict[str, Ints]:
-    by_text: dict[str, list[Ints]] = {}
+def refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal]:
+    by_taint: dict[Taint, list[Ints]] = {}
     classes = nodes.taint_class[rows]
     for taint_class in np.unique(classes):
         taint = untolerated(nodes.taint_classes[taint_class], pod.placement.tolerations)
         if taint is not None:
-            text = f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"
-            by_text.setdefault(text, []).append(rows[classes == taint_class])
-    return {text: np.concatenate(parts) for text, parts in by_text.items()}
+            by_taint.setdefault(taint, []).append(rows[classes == taint_class])
+    return [_refusal(taint, np.concatenate(parts)) for taint, parts in by_taint.items()]
+
+
+def _refusal(taint: Taint, rows: Ints) -> Refusal:
+    reason = f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"
+    have, hopeless = np.zeros(rows.size, np.int64), np.ones(rows.size, np.bool_)
+    return Refusal(NAME, reason, rows, hopeless, f"a toleration of {str_of(taint)}", have, (str_of(taint),))
+
+
+def str_of(taint: Taint) -> str:
+    """As kubectl writes it: key=value:effect."""
+    return f"{taint.key}={taint.value}:{taint.effect}" if taint.value else f"{taint.key}:{taint.effect}"
 
 
 def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
@@ -46,5 +57,4 @@ def count_preferred(taints: tuple[Taint, ...], tolerations: tuple[Toleration, ..
     return sum(1 for t in soft if not any(a.tolerates(t) for a in tolerations))
 
 
-FILTER = Filter("TaintToleration", True, mask, reasons, always_hopeless)
-SCORE = Score("TaintToleration", vector, Normalise.REVERSED_SHARE)
+PLUGIN = Plugin(NAME, Filter(Scope.NODE, mask, refuse), Score(vector, Scope.NODE, Normalise.REVERSED_SHARE))

@@ -1,0 +1,116 @@
+"""Some rows as they would be with pods taken away or put there: preemption and promised room ask the same plug-ins.
+
+Each row is a world of its own: what is supposed of one is not supposed of the others. The columns are a copy, so
+filters that look at rows one by one are asked about all rows at once. Relations are told of the moves on one row,
+asked about it, and told the moves back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from sampan_master.scheduler.columns import PODS, Bools, Ints, NodeColumns
+from sampan_master.scheduler.plugins.plugin import Refusal, RelationState
+from sampan_master.scheduler.signature import Load, Relations, Signature
+
+if TYPE_CHECKING:
+    from sampan_master.scheduler.engine import Engine
+
+_Moves: TypeAlias = "list[tuple[Relations, int]]"
+
+
+class Hypothesis:
+    """`rows` of the cluster, asked about for `pod`; row i here is row `rows[i]` there."""
+
+    def __init__(self, engine: Engine, pod: Signature, rows: Ints) -> None:
+        self.rows, self.nodes = rows, engine.nodes.extract(rows)
+        self._engine, self._pod = engine, pod
+        self._states: list[RelationState] = [state for _, state in engine.states(pod)]
+        self._moves: defaultdict[int, _Moves] = defaultdict(list)
+        self._promised: defaultdict[int, _Moves] = defaultdict(list)
+
+    def move(self, i: int, pod: Signature, sign: int) -> None:
+        """A pod comes to row `i` (+1) or leaves it (-1)."""
+        self.nodes.use(i, pod.load, sign)
+        if self._states:
+            self._moves[i].append((pod.relations, sign))
+
+    def move_each(self, where: Ints, pods: list[Signature], sign: int) -> None:
+        """Pod k comes to row where[k] or leaves it; a row may be named several times."""
+        if not pods:
+            return
+        np.add.at(self.nodes.requested.T, where, sign * _amounts(pods, self.nodes).T)
+        for i, pod in zip(where.tolist(), pods, strict=True):
+            for port in pod.load.ports:
+                self.nodes.ports[port][i] += sign
+            if self._states:
+                self._moves[i].append((pod.relations, sign))
+
+    def promise(self, i: int, pod: Signature) -> None:
+        """Room is kept on row `i` for this pod. Since it may never come, relations must hold with it and without."""
+        self.nodes.use(i, pod.load, 1)
+        if self._states:
+            self._promised[i].append((pod.relations, 1))
+
+    def mask(self) -> Bools:
+        """Which of the rows could take the pod."""
+        mask = self._engine.passes(self, self._pod)
+        for state in self._states:
+            for i in np.flatnonzero(mask).tolist():
+                mask[i] = self._holds(state, i)
+        return mask
+
+    def refusals(self) -> list[Refusal]:
+        """Why the rows that cannot take the pod cannot."""
+        found: list[Refusal] = []
+        here = np.arange(self.rows.size)
+        for plugin in self._engine.profile.plugins:
+            if plugin.filter is not None:
+                passes = plugin.filter.mask(self.nodes, self._pod, here)
+                if not passes.all():
+                    refused = plugin.filter.refuse(self.nodes, self._pod, here[~passes])
+                    found += [replace(refusal, rows=self.rows[refusal.rows]) for refusal in refused]
+                here = here[passes]
+        for state in self._states:
+            for i in [i for i in here.tolist() if not self._holds(state, i)]:
+                with self._supposed(state, i, self._moves[i] + self._promised[i]) as row:
+                    found += state.refuse(row)
+        return found
+
+    def _holds(self, state: RelationState, i: int) -> bool:
+        moves, promised = self._moves[i], self._promised[i]
+        return self._passes(state, i, moves) and (not promised or self._passes(state, i, moves + promised))
+
+    def _passes(self, state: RelationState, i: int, moves: _Moves) -> bool:
+        with self._supposed(state, i, moves) as row:
+            mask = state.mask(row)
+        return mask is None or bool(mask[0])
+
+    @contextmanager
+    def _supposed(self, state: RelationState, i: int, moves: _Moves) -> Iterator[Ints]:
+        """The state as it would be after `moves` on row `i`."""
+        row = int(self.rows[i])
+        for group, sign in moves:
+            state.moved(row, group, sign)
+        try:
+            yield self.rows[i : i + 1]
+        finally:
+            for group, sign in reversed(moves):
+                state.moved(row, group, -sign)
+
+
+def _amounts(pods: list[Signature], nodes: NodeColumns) -> Ints:
+    """[resource, pod]: what each pod takes of each resource."""
+    columns: dict[Load, Ints] = {}
+    for load in {pod.load for pod in pods}:
+        columns[load] = column = np.zeros(len(nodes.requested), np.int64)
+        column[PODS] = 1
+        for name, amount in load.requests:
+            column[nodes.resources[name]] = amount
+    return np.array([columns[pod.load] for pod in pods], np.int64).T
