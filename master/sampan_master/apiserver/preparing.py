@@ -43,6 +43,11 @@ def generated_name(prefix: str) -> str:
     return prefix[:_LONGEST_PREFIX] + "".join(random.choices(_SUFFIX_ALPHABET, k=5))
 
 
+def new_uid() -> str:
+    """A UUID of version 4 from the same source as names, so that a cluster in memory is repeatable by its seed."""
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+
+
 def place(rt: ResourceType, namespace: str, obj: Object) -> None:
     """Puts the object into the namespace of the request. Raises BadRequest when it names another one."""
     metadata = obj["metadata"]
@@ -56,7 +61,7 @@ def place(rt: ResourceType, namespace: str, obj: Object) -> None:
 
 def for_create(rt: ResourceType, obj: Object, now: float) -> None:
     metadata = {field: obj["metadata"].get(field) for field in _ORDER}
-    metadata["uid"] = str(uuid.uuid4())
+    metadata["uid"] = new_uid()
     metadata["creationTimestamp"] = rfc3339(now)
     for field in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"):
         metadata[field] = None
