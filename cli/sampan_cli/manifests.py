@@ -8,15 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sampan_api.documents import DecodeError, decode_yaml, decode_yaml_documents
+from sampan_api.documents import DecodeError, decode_yaml_documents
 
 from sampan_cli.errors import CliError
 
 SUFFIXES = (".json", ".yaml", ".yml")
-
-
-def load_yaml(text: str) -> Any:
-    return decode_yaml(text)
 
 
 def objects(names: list[str], recursive: bool = False, verb: str = "create") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import ssl
 import sys
@@ -11,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from sampan_api import tls
+from sampan_api.kubeconfig import Access, KubeconfigError
+
 from sampan_cli.errors import CliError, ServerError
 from sampan_cli.http1 import Answer, Connection, Disconnected, ProtocolError
-from sampan_cli.kubeconfig import Access
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -31,7 +32,10 @@ class Api:
         self.access = access
         self.scheme, self.host, self.port, self.prefix = _parts(access.server)
         self.timeout = timeout
-        self._context = _tls(access) if self.scheme == "https" else None
+        try:
+            self._context = tls.client_context(access) if self.scheme == "https" else None
+        except KubeconfigError as error:
+            raise CliError(f"error: {error}") from error
         self._kept: Connection | None = None
 
     def call(
@@ -94,7 +98,7 @@ class Api:
         if not self._context:
             return plain
         with self._reached():
-            return self._context.wrap_socket(plain, server_hostname=name)
+            return self._context.wrap_socket(plain, server_hostname=self.access.server_name or name)
 
     def authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.access.token}"} if self.access.token else {}
@@ -136,10 +140,8 @@ class Api:
             yield
         except BrokenPipeError:
             raise  # of our own standard output
-        except ssl.SSLCertVerificationError as error:
-            raise _no_connection(f"tls: failed to verify certificate: x509: {_distrust(error)}") from error
         except ssl.SSLError as error:
-            raise _no_connection(_tls_failure(error)) from error
+            raise _no_connection(tls.failure(error)) from error
         except TimeoutError as error:
             raise _no_connection(
                 "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
@@ -156,24 +158,6 @@ def _no_connection(reason: str) -> CliError:
 
 def _said(error: OSError) -> str:
     return (error.strerror or str(error) or type(error).__name__).lower()
-
-
-def _distrust(error: ssl.SSLCertVerificationError) -> str:
-    if error.verify_code in (18, 19, 20, 21):
-        return "certificate signed by unknown authority"
-    if error.verify_code in (9, 10):
-        return "certificate has expired or is not yet valid"
-    return error.verify_message
-
-
-def _tls_failure(error: ssl.SSLError) -> str:
-    reason = error.reason or str(error)
-    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-        return "http: server gave HTTP response to HTTPS client"
-    for head in ("TLSV13_ALERT_", "TLSV1_ALERT_", "SSLV3_ALERT_"):
-        if reason.startswith(head):
-            return f"remote error: tls: {reason.removeprefix(head).replace('_', ' ').lower()}"
-    return f"tls: {reason.replace('_', ' ').lower()}"
 
 
 def _parts(server: str) -> tuple[str, str, int, str]:
@@ -194,30 +178,6 @@ def _quoted(text: str, safe: str = "") -> str:
     from urllib.parse import quote
 
     return quote(text, safe)
-
-
-def _tls(access: Access) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if not access.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif access.ca_pem:
-        context.load_verify_locations(cadata=access.ca_pem)
-    else:
-        context.load_default_certs()
-    if access.certificate_pem:
-        _load_certificate(context, access)
-    return context
-
-
-def _load_certificate(context: ssl.SSLContext, access: Access) -> None:
-    """`ssl` takes key and certificate only as files; one in memory never touches a disk."""
-    fd = os.memfd_create("client-certificate", os.MFD_CLOEXEC)
-    try:
-        os.write(fd, access.certificate_pem.rstrip() + b"\n" + access.key_pem)
-        context.load_cert_chain(f"/proc/self/fd/{fd}")
-    finally:
-        os.close(fd)
 
 
 def _error(code: int, body: bytes) -> ServerError:

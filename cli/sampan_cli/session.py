@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from sampan_api.kubeconfig import Access
+
 from sampan_cli import kubeconfig
 from sampan_cli.discovery import Discovery, Resource
 from sampan_cli.errors import CliError, UsageError
-from sampan_cli.kubeconfig import Access
 from sampan_cli.rest import Api
 
 

@@ -8,45 +8,13 @@ from typing import Any
 import pytest
 from sampan_api.scheme import model_for
 from sampan_api.yaml_text import dump_yaml
-from sampan_cli import kubeconfig, threeway
+from sampan_cli import threeway
 from sampan_cli.ages import age, duration
 from sampan_cli.cli import run
 from sampan_cli.errors import ServerError, UsageError
-from sampan_cli.manifests import load_yaml
 from sampan_cli.session import seconds
 from sampan_cli.table import Columns
 from sampan_cli.websocket import BINARY, PING, Parser, frame
-
-KUBECONFIG = """\
-apiVersion: v1
-kind: Config
-clusters:
-- name: "demo"
-  cluster:
-    server: "https://127.0.0.1:6443"
-    certificate-authority-data: YWJj
-users:
-- name: "demo-admin"
-  user:
-    client-certificate-data: YWJj
-    client-key-data: YWJj
-contexts:
-- name: "demo"
-  context:
-    cluster: "demo"
-    user: "demo-admin"
-current-context: "demo"
-"""
-
-
-def test_a_plain_kubeconfig_is_read_as_yaml_reads_it() -> None:
-    assert kubeconfig._parse_plain(KUBECONFIG) == load_yaml(KUBECONFIG)
-
-
-@pytest.mark.parametrize("odd", ["a: {b: c}", "a: |\n  x", "a: 'x'", "a: x # y", "- a", "a: &x y"])
-def test_a_kubeconfig_that_is_not_plain_goes_to_the_real_parser(odd: str) -> None:
-    with pytest.raises(kubeconfig._NotPlain):
-        kubeconfig._parse_plain(odd)
 
 
 def test_columns_are_padded_but_not_the_last() -> None:
