@@ -182,7 +182,11 @@ class Cluster:
 def _same_terms(before: Object, after: Object) -> bool:
     """Whether two states of a pod ask for the same by fields that can be compared without reading them all."""
     old, new = before["metadata"], after["metadata"]
-    return bool(old.get("generation") == new.get("generation") and old.get("labels") == new.get("labels"))
+    return bool(
+        old.get("generation") == new.get("generation")
+        and old.get("labels") == new.get("labels")
+        and meta.is_deleting(before) == meta.is_deleting(after)
+    )
 
 
 def _decrease(counter: Counter[T], key: T) -> None:

@@ -52,9 +52,9 @@ class _ValueCache:
 
 @dataclass(slots=True)
 class _StateCache:
-    """`made_at` is where nodes and namespaces stood when the state was made; `position` how far it knows the moves."""
+    """`made_at` is where all but pods stood when the state was made; `position` how far it knows the moves."""
 
-    made_at: tuple[int, int] = (-1, -1)
+    made_at: tuple[Hashable, ...] = ()
     position: int = -1
     state: RelationState | None = None
 
@@ -137,14 +137,15 @@ class Engine:
         ]
 
     def state(self, plugin: Plugin, pod: Signature) -> RelationState:
-        assert plugin.relation is not None
-        key = (plugin.name, pod.placement, pod.relations)
-        cache = self._recall(self._states, key, _StateCache)
-        moves = self.cluster.moves
-        made_at = (self.nodes.node_changes.position, self.cluster.namespace_position)
+        relation, cluster, nodes = plugin.relation, self.cluster, self.nodes
+        assert relation is not None
+        cache = self._recall(self._states, (plugin.name, relation.key(pod)), _StateCache)
+        moves = cluster.moves
+        depends = relation.depends(cluster, pod)
+        made_at = (nodes.node_changes.position, nodes.size, cluster.namespace_position, depends)
         missed = moves.since(cache.position) if cache.made_at == made_at else None
-        if cache.state is None or missed is None or len(missed) > 4 * self.nodes.size:
-            cache.state, cache.made_at = plugin.relation.prepare(self.cluster, pod), made_at
+        if cache.state is None or missed is None or len(missed) > 4 * nodes.size:
+            cache.state, cache.made_at = relation.prepare(cluster, pod), made_at
         else:
             for row, group, sign in missed:
                 cache.state.moved(row, group, sign)

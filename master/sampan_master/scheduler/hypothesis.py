@@ -31,7 +31,7 @@ class Hypothesis:
     def __init__(self, engine: Engine, pod: Signature, rows: Ints) -> None:
         self.rows, self.nodes = rows, engine.nodes.extract(rows)
         self._engine, self._pod = engine, pod
-        self._states: list[RelationState] = [state for _, state in engine.states(pod)]
+        self._states: list[RelationState] = [state for _, state in engine.states(pod) if state.filters]
         self._moves: defaultdict[int, _Moves] = defaultdict(list)
         self._promised: defaultdict[int, _Moves] = defaultdict(list)
 

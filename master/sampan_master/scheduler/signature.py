@@ -103,7 +103,8 @@ class Load:
 class Relations:
     """What ties the pod to other pods. Pods that are equal here count as one group wherever pods are counted.
 
-    `controller` is (kind, name) of the owner that manages the pod, ("", "") without one.
+    `controller` is (kind, name) of the owner that manages the pod, ("", "") without one. A pod that is `terminating`
+    is still there for affinity, but no longer for spreading.
     """
 
     namespace: str
@@ -114,6 +115,7 @@ class Relations:
     anti_affinity: tuple[AffinityTerm, ...]
     preferred: tuple[WeightedTerm, ...]
     """Preferred affinity with positive, preferred anti-affinity with negative weights."""
+    terminating: bool
 
     @property
     def has_affinity(self) -> bool:
@@ -155,8 +157,8 @@ def _essence(pod: Object, node_name: str) -> list[Any]:
     containers = [[c.get(field) for field in _CONTAINER] for c in spec["containers"]]
     inits = [[c.get(field) for field in _CONTAINER] for c in spec.get("initContainers") or ()]
     controller = _controller(pod)
-    labels = metadata.get("labels")
-    return [node_name, containers, inits, *map(spec.get, _SPEC), metadata.get("namespace"), labels, controller]
+    about = [metadata.get("namespace"), metadata.get("labels"), controller, meta.is_deleting(pod)]
+    return [node_name, containers, inits, *map(spec.get, _SPEC), *about]
 
 
 def _intern(kind: Callable[..., T], *fields: Any) -> T:
@@ -206,6 +208,7 @@ def _relations(pod: Object) -> Relations:
         affinity,
         anti_affinity,
         preferred,
+        meta.is_deleting(pod),
     )
 
 

@@ -10,7 +10,7 @@ look at nothing but the columns of the rows it is asked about.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -82,8 +82,14 @@ class Score:
 
 
 class RelationState(Protocol):
-    """What a relation knows for one (placement, relations). It is made again when a Node changes in any way the
-    scheduler looks at; `moved` is called for every pod that comes to a row (+1) or leaves it (-1) meanwhile."""
+    """What a relation knows for one `Relation.key`. It is made again when a Node changes in any way the scheduler
+    looks at, and when `Relation.depends` does; `moved` is called for every pod that comes to a row (+1) or leaves it
+    (-1) meanwhile. It never sees a row that was not there when it was made."""
+
+    @property
+    def filters(self) -> bool:
+        """Whether it can refuse a row at all, or only scores."""
+        ...
 
     def moved(self, row: int, pod: Relations, sign: int) -> None: ...
 
@@ -100,10 +106,15 @@ class RelationState(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """`concerns` is asked at every attempt and must be cheap: most pods have no relations."""
+    """`concerns` and `depends` are asked at every attempt and must be cheap: most pods have no relations.
+
+    Pods with equal `key` share a state. `depends` is what else it was made from, beside Nodes, Namespaces and pods.
+    """
 
     concerns: Callable[[Cluster, Signature], bool]
     prepare: Callable[[Cluster, Signature], RelationState]
+    key: Callable[[Signature], Hashable] = lambda pod: (pod.placement, pod.relations)
+    depends: Callable[[Cluster, Signature], Hashable] = lambda cluster, pod: None
 
 
 @dataclass(frozen=True, slots=True)
