@@ -3,7 +3,18 @@
 import pytest
 from cluster import eventually
 from sampan_api import meta
-from sampan_api.client import CONFIGMAPS, EVENTS, NAMESPACES, PODS, REPLICASETS, SECRETS, SERVICEACCOUNTS, DeleteOptions
+from sampan_api.client import (
+    CLUSTERROLES,
+    CONFIGMAPS,
+    EVENTS,
+    HORIZONTALPODAUTOSCALERS,
+    NAMESPACES,
+    PODS,
+    REPLICASETS,
+    SECRETS,
+    SERVICEACCOUNTS,
+    DeleteOptions,
+)
 from sampan_api.errors import NotFound
 from sampan_master.controllers import ControllersConfig, run
 
@@ -106,6 +117,128 @@ async def test_foreground_deletion_waits_for_blocking_dependents(cluster):
     assert meta.is_deleting(await exists(cluster, "owner")())
     await cluster.client.patch(CONFIGMAPS, "slow", {"metadata": {"finalizers": None}}, "default")
     await eventually(gone(cluster, "owner"))
+
+
+async def test_an_owner_named_wrongly_by_one_is_not_lost_to_those_who_name_it_rightly(cluster):
+    """The absence of "owner in namespace other" must not be taken for the absence of the owner."""
+    control(cluster)
+    await cluster.client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other"}})
+    owner = await configmap(cluster, "owner")
+    await configmap(cluster, "stray", owner, namespace="other")
+    await eventually(gone(cluster, "stray", namespace="other"))
+    await configmap(cluster, "misnamed", {"metadata": {"name": "nobody", "uid": meta.uid(owner)}})
+    await eventually(gone(cluster, "misnamed"))
+    child = await configmap(cluster, "child", owner)
+    await configmap(cluster, "witness", {"metadata": {"name": "never", "uid": "none"}})
+    await eventually(gone(cluster, "witness"))
+    assert meta.uid(await exists(cluster, "child")()) == meta.uid(child)
+
+
+async def test_an_owner_may_be_named_in_another_version_of_its_kind(cluster):
+    control(cluster)
+    spec = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}, "maxReplicas": 2}
+    metadata = {"name": "owner", "namespace": "default"}
+    hpa = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec}
+    owner = await cluster.client.create(HORIZONTALPODAUTOSCALERS, hpa, "default")
+    reference = {"kind": "HorizontalPodAutoscaler", "name": "owner", "uid": meta.uid(owner)}
+    child = {"metadata": {"name": "child", "namespace": "default"}, "apiVersion": "v1", "kind": "ConfigMap"}
+    child["metadata"]["ownerReferences"] = [{"apiVersion": "autoscaling/v1", **reference}]
+    await cluster.client.create(CONFIGMAPS, child, "default")
+    await configmap(cluster, "witness", {"metadata": {"name": "never", "uid": "none"}})
+    await eventually(gone(cluster, "witness"))
+    assert await exists(cluster, "child")()
+    await cluster.client.delete(HORIZONTALPODAUTOSCALERS, "owner", "default")
+    await eventually(gone(cluster, "child"))
+
+
+async def test_a_reference_to_a_kind_that_is_not_served_condemns_nobody(cluster):
+    control(cluster)
+    lost = {"apiVersion": "v1", "kind": "ConfigMap", "name": "never", "uid": "none"}
+    custom = {"apiVersion": "example.com/v1", "kind": "Widget", "name": "w", "uid": "some"}
+    metadata = {"name": "child", "namespace": "default", "ownerReferences": [lost, custom]}
+    await cluster.client.create(CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}, "default")
+    await configmap(cluster, "witness", {"metadata": {"name": "never", "uid": "none"}})
+    await eventually(gone(cluster, "witness"))
+    assert [r["kind"] for r in meta.owner_references(await exists(cluster, "child")())] == ["ConfigMap", "Widget"]
+
+
+async def test_a_cluster_scoped_dependent_of_a_namespaced_owner_stays_and_an_event_tells(cluster):
+    control(cluster)
+    owner = await configmap(cluster, "owner")
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": meta.uid(owner)}
+    metadata = {"name": "wide", "ownerReferences": [reference]}
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata, "rules": []}
+    await cluster.client.create(CLUSTERROLES, role)
+
+    async def told():
+        return [e for e in await cluster.list(EVENTS, "default") if e["reason"] == "OwnerRefInvalidNamespace"]
+
+    [event] = await eventually(told)
+    assert event["message"].endswith('does not exist in namespace ""')
+    await cluster.client.delete(CONFIGMAPS, "owner", "default")
+    await eventually(gone(cluster, "owner"))
+    assert await exists(cluster, "wide", CLUSTERROLES, "")()
+
+
+async def test_a_cluster_scoped_owner_takes_its_dependents_of_every_scope_along(cluster):
+    control(cluster)
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "rules": []}
+    owner = await cluster.client.create(CLUSTERROLES, role | {"metadata": {"name": "owner"}})
+    reference = {k: role[k] for k in ("apiVersion", "kind")} | {"name": "owner", "uid": meta.uid(owner)}
+    child = role | {"metadata": {"name": "child", "ownerReferences": [reference]}}
+    await cluster.client.create(CLUSTERROLES, child)
+    metadata = {"name": "child", "namespace": "default", "ownerReferences": [reference]}
+    await cluster.client.create(CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}, "default")
+    await cluster.client.delete(CLUSTERROLES, "owner")
+    await eventually(gone(cluster, "child", CLUSTERROLES, ""))
+    await eventually(gone(cluster, "child"))
+
+
+async def test_foreground_deletion_deletes_all_dependents_and_waits_for_the_blocking_ones(cluster):
+    control(cluster)
+    owner = await configmap(cluster, "owner")
+    await configmap(cluster, "blocking", owner, block=True, finalizers=["example.com/slow"])
+    await configmap(cluster, "loose", owner, finalizers=["example.com/slow"])
+    await cluster.client.delete(CONFIGMAPS, "owner", "default", DeleteOptions(propagation="Foreground"))
+
+    def deleting(name):
+        async def check():
+            return meta.is_deleting(await exists(cluster, name)())
+
+        return check
+
+    await eventually(deleting("blocking"))
+    await eventually(deleting("loose"))
+    reference = meta.owner_references(await exists(cluster, "blocking")())[0] | {"blockOwnerDeletion": False}
+    await cluster.client.patch(CONFIGMAPS, "blocking", {"metadata": {"ownerReferences": [reference]}}, "default")
+    await eventually(gone(cluster, "owner"))
+    for name in ("blocking", "loose"):
+        await cluster.client.patch(CONFIGMAPS, name, {"metadata": {"finalizers": None}}, "default")
+        await eventually(gone(cluster, name))
+
+
+@pytest.mark.parametrize("propagation", ["Background", "Foreground"])
+async def test_a_cycle_of_owners_goes_when_one_of_them_is_deleted(cluster, propagation):
+    control(cluster)
+    first = await configmap(cluster, "a", block=True)
+    second = await configmap(cluster, "b", first, block=True)
+    third = await configmap(cluster, "c", second, block=True)
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "c", "uid": meta.uid(third)}
+    patch = {"metadata": {"ownerReferences": [reference | {"blockOwnerDeletion": True}]}}
+    await cluster.client.patch(CONFIGMAPS, "a", patch, "default")
+    await cluster.client.delete(CONFIGMAPS, "a", "default", DeleteOptions(propagation=propagation))
+    for name in ("a", "b", "c"):
+        await eventually(gone(cluster, name))
+
+
+async def test_a_dependent_that_asks_to_orphan_its_own_dependents_is_obeyed(cluster):
+    control(cluster)
+    owner = await configmap(cluster, "owner")
+    child = await configmap(cluster, "child", owner, finalizers=["orphan"])
+    await configmap(cluster, "grandchild", child)
+    await cluster.client.delete(CONFIGMAPS, "owner", "default")
+    await eventually(gone(cluster, "child"))
+    assert meta.owner_references(await exists(cluster, "grandchild")()) == []
 
 
 async def test_orphaned_pods_keep_running_and_are_adopted_by_the_next_set(cluster):

@@ -2,18 +2,21 @@
 
 owner gone          → look at its dependents
 dependent seen      → judge its owners (`garbage`): an absent one is verified by a live GET first
-owner waits         → delete what blocks it; when nothing does, take its foregroundDeletion finalizer away
+owner waits         → look at its dependents; when none blocks it any more, take its foregroundDeletion finalizer away
 owner orphans       → take its reference from each dependent, then its orphan finalizer away
+
+Every write is fenced by uid and resourceVersion. What a conflict hides is read live: an object whose owners are still
+the same is judged the same.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sampan_api import meta
-from sampan_api.client import Client, DeleteOptions, EventType, Resource
+from sampan_api.client import Client, DeleteOptions, EventType, Resource, Selection
 from sampan_api.clock import Clock
 from sampan_api.errors import Conflict, NotFound
 from sampan_api.informer import Informer
@@ -23,10 +26,11 @@ from sampan_api.recorder import EventRecorder
 from sampan_master.controllers import garbage
 from sampan_master.controllers.garbage import Owner, Verdict
 from sampan_master.controllers.informers import Informers
+from sampan_master.controllers.owners import Owners
 from sampan_master.controllers.workqueue import WorkQueue, work
 
-_REMEMBERED_ABSENT = 5000
 _LOOK_AGAIN = 2.0
+_ATTEMPTS = 5
 
 
 class _Item(NamedTuple):
@@ -40,9 +44,9 @@ class GarbageController:
     def __init__(self, client: Client, clock: Clock, informers: Informers, workers: int) -> None:
         self._client, self._workers = client, workers
         self._informers = informers
+        self._owners = Owners(client, informers)
         self._by_plural: dict[tuple[str, str], Informer] = {}
         self._queue: WorkQueue[_Item] = WorkQueue(clock)
-        self._absent: OrderedDict[str, None] = OrderedDict()
         self._recorder = EventRecorder(client, clock, "garbage-collector-controller")
         for informer in informers.all:
             self._by_plural[informer.resource.plural, informer.resource.group] = informer
@@ -59,8 +63,11 @@ class GarbageController:
         def on_event(event: EventType, obj: Object, old: Object | None) -> None:
             if event is EventType.DELETED:
                 self._owner_gone(meta.uid(obj))
-                self._blockers_changed(obj)
-            elif _concerns_us(obj) and (old is None or _changed(old, obj)):
+                self._owners_may_go(obj, meta.owner_references(obj))
+                return
+            if old is not None:
+                self._owners_may_go(obj, garbage.no_longer_blocked(old, obj))
+            if _concerns_us(obj) and (old is None or _changed(old, obj)):
                 self._queue.add(_item(resource, obj))
 
         informer.subscribe(on_event)
@@ -69,11 +76,11 @@ class GarbageController:
         for resource, dependent in self._dependents(uid):
             self._queue.add(_item(resource, dependent))
 
-    def _blockers_changed(self, dependent: Object) -> None:
-        """A dependent went: an owner that waits for it may go on."""
-        for reference in meta.owner_references(dependent):
+    def _owners_may_go(self, dependent: Object, references: list[dict[str, Any]]) -> None:
+        """The dependent went, or holds these owners no more: one that waits for it may go on."""
+        for reference in references:
             resource = garbage.owner_resource(reference)
-            if resource is not None:
+            if resource is not None and self._informers.follows(resource):
                 namespace = meta.namespace(dependent) if resource.namespaced else ""
                 self._queue.add(_Item(resource.plural, resource.group, namespace, reference["name"]))
 
@@ -95,96 +102,121 @@ class GarbageController:
 
     async def _collect(self, resource: Resource, obj: Object) -> float | None:
         references = meta.owner_references(obj)
-        states = [await self._state(obj, reference) for reference in references]
+        states = [await self._owners.state(obj, reference) for reference in references]
         self._tell_of_foreign_owners(resource, obj, states)
-        verdict = garbage.judge(states, has_dependents=bool(self._dependents(meta.uid(obj))))
+        dependents = self._dependents(meta.uid(obj))
+        verdict = garbage.judge(states, has_dependents=bool(dependents))
         if verdict is Verdict.DROP_REFERENCES:
-            solid = [r for r, state in zip(references, states, strict=True) if state is Owner.SOLID]
-            await self._set_references(resource, obj, solid)
-        elif verdict is not Verdict.KEEP:
-            propagation = "Foreground" if verdict is Verdict.DELETE_IN_FOREGROUND else "Background"
-            await self._delete(resource, obj, propagation)
+            lost = [r["uid"] for r, state in zip(references, states, strict=True) if state is not Owner.SOLID]
+            await self._edit(resource, obj, lambda now: {"ownerReferences": garbage.without(now, lost) or None})
+        elif verdict is Verdict.DELETE_IN_FOREGROUND:
+            if any(garbage.waits_for_dependents(dependent) for _, dependent in dependents):
+                obj = await self._edit(resource, obj, _unblock) or obj
+            await self._delete(resource, obj, "Foreground")
+        elif verdict is Verdict.DELETE:
+            await self._delete(resource, obj, garbage.propagation(obj))
         return None
 
     def _tell_of_foreign_owners(self, resource: Resource, obj: Object, states: list[Owner]) -> None:
         """An owner in another namespace is none: who wrote the reference should hear why the object goes."""
-        namespace = meta.namespace(obj)
         for reference, state in zip(meta.owner_references(obj), states, strict=True):
-            owned_by = garbage.owner_resource(reference)
-            if state is not Owner.ABSENT or owned_by is None or not owned_by.namespaced:
-                continue
-            if any(meta.uid(other) == reference["uid"] for other in self._informers[owned_by].items.values()):
-                message = garbage.foreign_owner(reference, namespace)
+            if state in (Owner.ABSENT, Owner.UNKNOWN) and self._owners.is_elsewhere(obj, reference):
+                message = garbage.foreign_owner(reference, meta.namespace(obj))
                 self._recorder.record(resource, obj, "Warning", "OwnerRefInvalidNamespace", message)
-
-    async def _state(self, obj: Object, reference: dict[str, Any]) -> Owner:
-        resource = garbage.owner_resource(reference)
-        if resource is None or (resource.namespaced and not meta.namespace(obj)):
-            return Owner.SOLID
-        if reference["uid"] in self._absent:
-            return Owner.ABSENT
-        namespace = meta.namespace(obj) if resource.namespaced else ""
-        cached = self._informers[resource].get(reference["name"], namespace)
-        if cached is not None and meta.uid(cached) == reference["uid"]:
-            return garbage.state_of(reference, cached)
-        return garbage.state_of(reference, await self._live(resource, reference, namespace))
-
-    async def _live(self, resource: Resource, reference: dict[str, Any], namespace: str) -> Object | None:
-        try:
-            live = await self._client.get(resource, reference["name"], namespace)
-        except NotFound:
-            live = None
-        if live is not None and meta.uid(live) == reference["uid"]:
-            return live
-        self._absent[reference["uid"]] = None
-        if len(self._absent) > _REMEMBERED_ABSENT:
-            self._absent.popitem(last=False)
-        return None
 
     async def _wait_for_dependents(self, resource: Resource, owner: Object) -> float | None:
         uid = meta.uid(owner)
-        blocking = [(r, d) for r, d in self._dependents(uid) if garbage.blocks(d, uid)]
-        for dependent_resource, dependent in blocking:
+        dependents = self._dependents(uid)
+        for dependent_resource, dependent in dependents:
             if not meta.is_deleting(dependent):
                 self._queue.add(_item(dependent_resource, dependent))
-        if blocking:
+        if any(garbage.blocks(dependent, uid) for _, dependent in dependents):
             return _LOOK_AGAIN
         await self._drop_finalizer(resource, owner, garbage.FOREGROUND)
         return None
 
     async def _orphan(self, resource: Resource, owner: Object) -> float | None:
         uid = meta.uid(owner)
-        for dependent_resource, dependent in self._dependents(uid):
-            kept = [r for r in meta.owner_references(dependent) if r["uid"] != uid]
-            await self._set_references(dependent_resource, dependent, kept)
-        if self._dependents(uid):
-            return _LOOK_AGAIN / 20
+        for dependent_resource, dependent in await self._all_dependents(owner):
+            await self._edit(
+                dependent_resource, dependent, lambda now: {"ownerReferences": garbage.without(now, [uid]) or None}
+            )
         await self._drop_finalizer(resource, owner, garbage.ORPHAN)
         return None
 
-    async def _set_references(self, resource: Resource, obj: Object, references: list[dict[str, Any]]) -> None:
-        await self._patch(resource, obj, {"ownerReferences": references or None})
+    async def _all_dependents(self, owner: Object) -> list[tuple[Resource, Object]]:
+        """Asked of the API: one that the cache does not show would keep its reference, and go with the owner."""
+        uid, namespace = meta.uid(owner), meta.namespace(owner)
+        return [
+            (informer.resource, obj)
+            for informer in self._informers.all
+            if informer.resource.namespaced or not namespace
+            for obj in await self._list(informer.resource, namespace)
+            if any(reference["uid"] == uid for reference in meta.owner_references(obj))
+        ]
+
+    async def _list(self, resource: Resource, namespace: str) -> list[Object]:
+        found: list[Object] = []
+        continue_ = ""
+        while True:
+            page = await self._client.list(resource, Selection(namespace or None), limit=500, continue_=continue_)
+            found += page.items
+            if not (continue_ := page.continue_):
+                return found
 
     async def _drop_finalizer(self, resource: Resource, obj: Object, finalizer: str) -> None:
-        left = [f for f in garbage.finalizers(obj) if f != finalizer]
-        await self._patch(resource, obj, {"finalizers": left or None})
+        await self._edit(
+            resource, obj, lambda now: {"finalizers": [f for f in garbage.finalizers(now) if f != finalizer] or None}
+        )
 
-    async def _patch(self, resource: Resource, obj: Object, metadata: dict[str, Any]) -> None:
-        fence = {"uid": meta.uid(obj), "resourceVersion": meta.resource_version(obj)}
-        try:
-            await self._client.patch(resource, meta.name(obj), {"metadata": fence | metadata}, meta.namespace(obj))
-        except NotFound:
-            return
+    async def _edit(self, resource: Resource, obj: Object, change: Callable[[Object], dict[str, Any]]) -> Object | None:
+        """The object as written; None when it is gone. Who was faster is not overwritten: the change is made anew."""
+        now: Object | None = obj
+        for _ in range(_ATTEMPTS):
+            if now is None:
+                return None
+            metadata = {"uid": meta.uid(now), "resourceVersion": meta.resource_version(now)} | change(now)
+            try:
+                return await self._client.patch(resource, meta.name(obj), {"metadata": metadata}, meta.namespace(obj))
+            except NotFound:
+                return None
+            except Conflict as error:
+                conflict = error
+                now = await self._live(resource, obj)
+        raise conflict
 
     async def _delete(self, resource: Resource, obj: Object, propagation: str) -> None:
-        """Fenced by resourceVersion: an object that has meanwhile been adopted is judged again."""
-        options = DeleteOptions(propagation=propagation, uid=meta.uid(obj), resource_version=meta.resource_version(obj))
+        """An object that has meanwhile got other owners is judged again; one that only changed is not spared by it."""
+        now: Object | None = obj
+        for _ in range(_ATTEMPTS):
+            if now is None:
+                return
+            options = DeleteOptions(
+                propagation=propagation, uid=meta.uid(now), resource_version=meta.resource_version(now)
+            )
+            try:
+                await self._client.delete(resource, meta.name(obj), meta.namespace(obj), options)
+            except NotFound:
+                return
+            except Conflict as error:
+                conflict = error
+                now = await self._live(resource, obj)
+                if now is not None and meta.owner_references(now) != meta.owner_references(obj):
+                    raise
+            else:
+                return
+        raise conflict
+
+    async def _live(self, resource: Resource, obj: Object) -> Object | None:
         try:
-            await self._client.delete(resource, meta.name(obj), meta.namespace(obj), options)
+            live = await self._client.get(resource, meta.name(obj), meta.namespace(obj))
         except NotFound:
-            return
-        except Conflict:
-            self._queue.retry(_item(resource, obj))
+            return None
+        return live if meta.uid(live) == meta.uid(obj) else None
+
+
+def _unblock(obj: Object) -> dict[str, Any]:
+    return {"ownerReferences": garbage.unblocking(obj)}
 
 
 def _item(resource: Resource, obj: Object) -> _Item:

@@ -38,6 +38,9 @@ class Informers:
     def __getitem__(self, resource: Resource) -> Informer:
         return self._by_resource[resource]
 
+    def follows(self, resource: Resource) -> bool:
+        return resource in self._by_resource
+
     @property
     def all(self) -> list[Informer]:
         return list(self._by_resource.values())
