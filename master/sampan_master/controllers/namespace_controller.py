@@ -2,6 +2,9 @@
 
 Pods go first so that none keeps running while the secrets and configuration it needs are taken away (KEP-5080). The API
 refuses to create anything in a terminating namespace, so empty stays empty.
+
+The cache says when to look, never what to delete: the namespace and its content are read live, each object is deleted
+by its uid, and the finalizer by the resourceVersion that was judged, so another namespace of that name loses nothing.
 """
 
 from __future__ import annotations
@@ -16,12 +19,11 @@ from sampan_api.meta import Object, with_path
 
 from sampan_master.controllers.informers import WATCHED, Informers
 from sampan_master.controllers.namespace_conditions import draining_conditions
+from sampan_master.controllers.namespace_drain import Drain
 from sampan_master.controllers.workqueue import WorkQueue, work
 
 FINALIZER = "kubernetes"
-_LOOK_AGAIN = 2.0
 _AT_ONCE = 50
-_WITH_DEPENDENTS = DeleteOptions(propagation="Background")
 _AFTER_PODS = tuple(r for r in (*WATCHED, EVENTS) if r.namespaced and r != PODS)
 
 
@@ -49,46 +51,55 @@ class NamespaceController:
                 self._queue.add(meta.name(namespace))
 
     async def sync(self, name: str) -> float | None:
-        namespace = self._namespaces.get(name)
-        if namespace is None or not meta.is_deleting(namespace):
+        cached = self._namespaces.get(name)
+        if cached is None or not meta.is_deleting(cached):
             return None
-        finalizers = (namespace.get("spec") or {}).get("finalizers") or []
-        if FINALIZER not in finalizers:
-            return None
-        failures: set[str] = set()
-        remaining = await self._empty(name, failures)
-        if remaining:
-            await self._tell(namespace, remaining, failures)
-            return _LOOK_AGAIN
-        left = [f for f in finalizers if f != FINALIZER]
         try:
-            await self._client.update(NAMESPACES, with_path(namespace, ("spec", "finalizers"), left), "finalize")
+            namespace = await self._client.get(NAMESPACES, name)
+            if not meta.is_deleting(namespace) or FINALIZER not in _finalizers(namespace):
+                return None
+            drain = await self._empty(namespace)
+            namespace = await self._tell(namespace, drain)
+            if drain.is_empty:
+                await self._finalize(namespace)
         except NotFound:
             return None
-        return None
+        for failure in drain.failures.values():
+            raise failure
+        return drain.look_again if drain.remaining else None
 
-    async def _empty(self, namespace: str, failures: set[str]) -> dict[Resource, list[Object]]:
-        """Deletes what is there; returns what is still there, by resource. What could not be deleted tells why."""
-        if pods := await self._delete_all(PODS, namespace, failures):
-            return {PODS: pods}
-        remaining = {resource: await self._delete_all(resource, namespace, failures) for resource in _AFTER_PODS}
-        return {resource: objects for resource, objects in remaining.items() if objects}
+    async def _empty(self, namespace: Object) -> Drain:
+        """Deletes what is there."""
+        drain = Drain()
+        await self._delete_all(PODS, namespace, drain)
+        if drain.is_empty:
+            for resource in _AFTER_PODS:
+                await self._delete_all(resource, namespace, drain)
+        return drain
 
-    async def _delete_all(self, resource: Resource, namespace: str, failures: set[str]) -> list[Object]:
+    async def _delete_all(self, resource: Resource, namespace: Object, drain: Drain) -> None:
         limit = asyncio.Semaphore(_AT_ONCE)
+        name = meta.name(namespace)
 
         async def delete(obj: Object) -> None:
+            options = DeleteOptions(propagation="Background", uid=meta.uid(obj))
             async with limit:
                 try:
-                    await self._client.delete(resource, meta.name(obj), namespace, _WITH_DEPENDENTS)
+                    await self._client.delete(resource, meta.name(obj), name, options)
                 except (NotFound, Conflict):
                     return
                 except ApiError as error:
-                    failures.add(error.message)
+                    drain.fail(error)
 
-        present = await self._list(resource, namespace)
-        await asyncio.gather(*(delete(obj) for obj in present if not meta.is_deleting(obj)))
-        return await self._list(resource, namespace) if present else []
+        try:
+            present = await self._list(resource, name)
+            await asyncio.gather(*(delete(obj) for obj in present if not meta.is_deleting(obj)))
+            left = await self._list(resource, name) if present else []
+        except ApiError as error:
+            # The other kinds need not wait for it; the namespace does, as nobody knows what is there.
+            drain.fail(error)
+            return
+        drain.add(namespace, resource, left, self._clock.now())
 
     async def _list(self, resource: Resource, namespace: str) -> list[Object]:
         found: list[Object] = []
@@ -99,13 +110,20 @@ class NamespaceController:
             if not (continue_ := page.continue_):
                 return found
 
-    async def _tell(self, namespace: Object, remaining: dict[Resource, list[Object]], failures: set[str]) -> None:
+    async def _tell(self, namespace: Object, drain: Drain) -> Object:
+        """Also that all is well now: other finalizers of the namespace may hold it longer than its content did."""
         now = rfc3339(self._clock.now())
-        conditions = draining_conditions(namespace, remaining, sorted(failures), now)
+        conditions = draining_conditions(namespace, drain.remaining, sorted(drain.failures), now)
         if conditions == (namespace.get("status") or {}).get("conditions"):
-            return
-        updated = with_path(namespace, ("status", "conditions"), conditions)
-        try:
-            await self._client.update(NAMESPACES, updated, "status")
-        except (NotFound, Conflict):
-            return
+            return namespace
+        return await self._client.update(
+            NAMESPACES, with_path(namespace, ("status", "conditions"), conditions), "status"
+        )
+
+    async def _finalize(self, namespace: Object) -> None:
+        left = [f for f in _finalizers(namespace) if f != FINALIZER]
+        await self._client.update(NAMESPACES, with_path(namespace, ("spec", "finalizers"), left), "finalize")
+
+
+def _finalizers(namespace: Object) -> list[str]:
+    return (namespace.get("spec") or {}).get("finalizers") or []
