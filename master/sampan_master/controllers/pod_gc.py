@@ -1,5 +1,9 @@
-"""Pods nobody else will remove: on a node that is no more, unscheduled but deleted, ended and too many, or stuck on a
-node that its operator has declared dead (taint node.kubernetes.io/out-of-service).
+"""Pods nobody else will remove, the decisions.
+
+terminated     ended, and more of them than the threshold: those evicted by their node first, then the oldest
+out of service terminating on a node that is not ready and that its operator has declared dead
+orphaned       bound to a node that is no more, for the whole quarantine (see `pod_gc_controller`)
+unscheduled    deleted before any node had them
 
 A pod that terminates on a node that is merely not heard of stays until the node returns: only the node knows
 whether its processes still run.
@@ -7,111 +11,57 @@ whether its processes still run.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
+from typing import Any
 
 from sampan_api import meta
-from sampan_api.client import NODES, PODS, Client, DeleteOptions, PatchType
-from sampan_api.clock import Clock, rfc3339
-from sampan_api.errors import ApiError, Conflict, NotFound
+from sampan_api.clock import rfc3339
 from sampan_api.meta import Object
 
-from sampan_master.controllers.config import ControllersConfig
-from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.node_health import ready_status
-from sampan_master.controllers.pod_facts import created_at, has_ended, node_name
+from sampan_master.controllers.pod_facts import created_at, has_ended, node_name, phase
 
-log = logging.getLogger(__name__)
-
-_OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 
 
 def beyond_threshold(pods: Iterable[Object], threshold: int) -> list[Object]:
-    """The oldest of the pods that ended, as many as there are too many. A threshold of 0 keeps all."""
-    ended = [pod for pod in pods if has_ended(pod) and not meta.is_deleting(pod)]
+    """A threshold of 0 keeps all."""
+    ended = [pod for pod in pods if has_ended(pod)]
     excess = len(ended) - threshold
-    return sorted(ended, key=created_at)[:excess] if threshold > 0 and excess > 0 else []
+    return sorted(ended, key=_order)[:excess] if threshold > 0 and excess > 0 else []
 
 
 def deleted_before_scheduled(pods: Iterable[Object]) -> list[Object]:
     return [pod for pod in pods if meta.is_deleting(pod) and not node_name(pod)]
 
 
-def out_of_service(pods: Iterable[Object], nodes: dict[str, Object]) -> list[Object]:
-    dead = {
-        name
-        for name, node in nodes.items()
-        if ready_status(node) != "True"
-        and any(t["key"] == _OUT_OF_SERVICE for t in (node.get("spec") or {}).get("taints") or [])
-    }
-    return [pod for pod in pods if meta.is_deleting(pod) and node_name(pod) in dead]
+def terminating_on(pods: Iterable[Object], nodes: Iterable[str]) -> list[Object]:
+    names = set(nodes)
+    return sorted((pod for pod in pods if meta.is_deleting(pod) and node_name(pod) in names), key=_order)
 
 
-class PodCollector:
-    def __init__(self, client: Client, clock: Clock, informers: Informers, config: ControllersConfig) -> None:
-        self._client, self._clock, self._config = client, clock, config
-        self._nodes, self._pods = informers.nodes, informers.pods
-        self._missing_since: dict[str, float] = {}
+def is_out_of_service(node: Object) -> bool:
+    taints = (node.get("spec") or {}).get("taints") or []
+    return ready_status(node) != "True" and any(taint["key"] == OUT_OF_SERVICE for taint in taints)
 
-    async def run(self) -> None:
-        while True:
-            await self._clock.sleep(self._config.pod_gc_period_seconds)
-            try:
-                await self.collect()
-            except ApiError as error:
-                log.info("pod garbage collection: %s", error.message)
 
-    async def collect(self) -> None:
-        pods = list(self._pods.items.values())
-        nodes = {meta.name(node): node for node in self._nodes.items.values()}
-        doomed = beyond_threshold(pods, self._config.terminated_pod_threshold) + deleted_before_scheduled(pods)
-        for pod in doomed:
-            await self._remove(pod)
-        for pod in out_of_service(pods, nodes):
-            await self._fail(pod, "node is out of service")
-            await self._remove(pod)
-        gone = await self._nodes_surely_gone(pods, nodes)
-        for pod in pods:
-            if node_name(pod) in gone:
-                await self._fail(pod, "node no longer exists")
-                await self._remove(pod)
-
-    async def _nodes_surely_gone(self, pods: list[Object], nodes: dict[str, Object]) -> set[str]:
-        """Missing for the whole quarantine, and the API says so too."""
-        now = self._clock.monotonic()
-        missing = {node_name(pod) for pod in pods} - nodes.keys() - {""}
-        self._missing_since = {name: self._missing_since.get(name, now) for name in missing}
-        gone = set()
-        for name, since in self._missing_since.items():
-            if now - since < self._config.pod_gc_quarantine_seconds:
-                continue
-            try:
-                await self._client.get(NODES, name)
-            except NotFound:
-                gone.add(name)
-        return gone
-
-    async def _fail(self, pod: Object, why: str) -> None:
-        if has_ended(pod):
-            return
+def failed_status(pod: Object, now: float, *, node_is_gone: bool) -> dict[str, Any] | None:
+    """What the pod says before it is removed, so that whoever waits for its end sees one; None when it has ended."""
+    if has_ended(pod):
+        return None
+    status: dict[str, Any] = {"phase": "Failed"}
+    if node_is_gone:
         condition = {
             "type": "DisruptionTarget",
             "status": "True",
             "reason": "DeletionByPodGC",
-            "message": f"PodGC: {why}",
-            "lastTransitionTime": rfc3339(self._clock.now()),
+            "message": "PodGC: node no longer exists",
+            "lastTransitionTime": rfc3339(now),
         }
-        patch = {"metadata": {"uid": meta.uid(pod)}, "status": {"phase": "Failed", "conditions": [condition]}}
-        try:
-            await self._client.patch(
-                PODS, meta.name(pod), patch, meta.namespace(pod), type=PatchType.STRATEGIC, subresource="status"
-            )
-        except (NotFound, Conflict):
-            return
+        status["conditions"] = [condition]
+    return status
 
-    async def _remove(self, pod: Object) -> None:
-        options = DeleteOptions(grace_seconds=0, uid=meta.uid(pod))
-        try:
-            await self._client.delete(PODS, meta.name(pod), meta.namespace(pod), options)
-        except (NotFound, Conflict):
-            return
+
+def _order(pod: Object) -> tuple[bool, float, str]:
+    evicted = phase(pod) == "Failed" and (pod.get("status") or {}).get("reason") == "Evicted"
+    return not evicted, created_at(pod), meta.name(pod)
