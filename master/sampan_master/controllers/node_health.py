@@ -1,4 +1,4 @@
-"""Node life cycle, the decisions: is a node heard of, what do its conditions and taints say.
+"""Node life cycle, the decisions: is a node heard of, what do its conditions, taints and labels say.
 
 A node is heard of when its Lease is renewed or its status heartbeat moves; only the moment at which *we* saw that
 counts, on our monotonic clock, so clocks that disagree do no harm and a restarted master gives everybody a full grace.
@@ -6,6 +6,10 @@ counts, on our monotonic clock, so clocks that disagree do no harm and a restart
     Ready False    → not-ready:NoSchedule,   later not-ready:NoExecute
     Ready Unknown  → unreachable:NoSchedule, later unreachable:NoExecute   (silent beyond the grace)
     pressures, cordon → their own NoSchedule taints
+    no Ready condition yet → neither; the startup grace runs
+
+"Later" is when the zone's rate allows it (`zones`). A node that has one of the two NoExecute taints and comes to need
+the other changes it at once, and its pods' time goes on.
 """
 
 from __future__ import annotations
@@ -27,25 +31,45 @@ _PRESSURES = {
     "PIDPressure": "node.kubernetes.io/pid-pressure",
     "NetworkUnavailable": "node.kubernetes.io/network-unavailable",
 }
+_EVICTING = {"False": NOT_READY, "Unknown": UNREACHABLE}
 _OURS_NO_SCHEDULE = {NOT_READY, UNREACHABLE, _CORDON, *_PRESSURES.values()}
 _OURS_NO_EXECUTE = {NOT_READY, UNREACHABLE}
+_OLD_LABELS = {
+    "kubernetes.io/os": "beta.kubernetes.io/os",
+    "kubernetes.io/arch": "beta.kubernetes.io/arch",
+}
+"""Label -> the older name under which it must say the same."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Observation:
-    """When a node was last heard of (monotonic), and by what sign."""
+    """When a node was last heard of (monotonic), by what sign, and the revisions at which that was read."""
 
-    sign: tuple[str, str]
+    renewed: str
+    heartbeat: str
+    lease_version: int
+    node_version: int
     heard_at: float
 
 
-def sign_of_life(node: Object, lease: Object | None) -> tuple[str, str]:
+def listen(known: Observation | None, node: Object, lease: Object | None, now: float) -> Observation:
+    """Any other sign than before is a sign of life: clocks may be set back. An older revision says nothing."""
     renewed = ((lease or {}).get("spec") or {}).get("renewTime") or ""
-    return renewed, (meta.condition(node, "Ready") or {}).get("lastHeartbeatTime") or ""
+    heartbeat = (meta.condition(node, "Ready") or {}).get("lastHeartbeatTime") or ""
+    lease_version, node_version = _version(lease), _version(node)
+    if known is None:
+        return Observation(renewed, heartbeat, lease_version, node_version, now)
+    if lease_version < known.lease_version:
+        renewed, lease_version = known.renewed, known.lease_version
+    if node_version < known.node_version:
+        heartbeat, node_version = known.heartbeat, known.node_version
+    same = (renewed, heartbeat) == (known.renewed, known.heartbeat)
+    return Observation(renewed, heartbeat, lease_version, node_version, known.heard_at if same else now)
 
 
 def ready_status(node: Object) -> str:
-    return (meta.condition(node, "Ready") or {}).get("status") or "Unknown"
+    """True, False or Unknown; "" while the node has not said anything."""
+    return (meta.condition(node, "Ready") or {}).get("status") or ""
 
 
 def silent_conditions(node: Object, now: float) -> list[dict[str, Any]] | None:
@@ -70,15 +94,23 @@ def silent_conditions(node: Object, now: float) -> list[dict[str, Any]] | None:
 
 
 def wanted_taints(node: Object, *, may_evict: bool, now: float) -> list[dict[str, Any]]:
-    """All taints the node should have. A new NoExecute taint is only set when `may_evict`; foreign taints stay."""
+    """All taints the node should have. A first NoExecute taint is only set when `may_evict`; foreign taints stay."""
     present = (node.get("spec") or {}).get("taints") or []
-    wanted = {(key, "NoSchedule") for key in _no_schedule(node)}
-    eviction = _eviction_key(node)
-    if eviction is not None and (may_evict or has_taint(node, eviction, "NoExecute")):
-        wanted.add((eviction, "NoExecute"))
+    evicting = [t for t in present if _is_ours(t) and t["effect"] == "NoExecute"]
+    wanted = {(key, "NoSchedule"): rfc3339(now) for key in _no_schedule(node)}
+    eviction = _EVICTING.get(ready_status(node))
+    if eviction is not None and (may_evict or evicting):
+        since = min((t["timeAdded"] for t in evicting if t.get("timeAdded")), default=rfc3339(now))
+        wanted[eviction, "NoExecute"] = since
+    elif not ready_status(node):
+        wanted |= {(t["key"], "NoExecute"): "" for t in evicting}
     kept = [t for t in present if not _is_ours(t) or (t["key"], t["effect"]) in wanted]
     have = {(t["key"], t["effect"]) for t in kept}
-    added = [{"key": key, "effect": effect, "timeAdded": rfc3339(now)} for key, effect in sorted(wanted - have)]
+    added = [
+        {"key": key, "effect": effect, "timeAdded": since}
+        for (key, effect), since in sorted(wanted.items())
+        if (key, effect) not in have
+    ]
     return kept + added
 
 
@@ -89,7 +121,7 @@ def without_eviction(taints: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def wants_eviction(node: Object) -> bool:
     """The node lacks the NoExecute taint that its Ready condition calls for."""
-    key = _eviction_key(node)
+    key = _EVICTING.get(ready_status(node))
     return key is not None and not has_taint(node, key, "NoExecute")
 
 
@@ -97,18 +129,24 @@ def has_taint(node: Object, key: str, effect: str) -> bool:
     return any(t["key"] == key and t["effect"] == effect for t in (node.get("spec") or {}).get("taints") or [])
 
 
-def _eviction_key(node: Object) -> str | None:
-    return {"False": NOT_READY, "Unknown": UNREACHABLE}.get(ready_status(node))
+def wanted_labels(node: Object) -> dict[str, str]:
+    """The node's labels, the older names of some of them brought in line."""
+    labels = meta.labels(node)
+    return labels | {old: labels[name] for name, old in _OLD_LABELS.items() if name in labels}
 
 
 def _no_schedule(node: Object) -> set[str]:
     keys = {taint for kind, taint in _PRESSURES.items() if (meta.condition(node, kind) or {}).get("status") == "True"}
     if (node.get("spec") or {}).get("unschedulable"):
         keys.add(_CORDON)
-    eviction = _eviction_key(node)
+    eviction = _EVICTING.get(ready_status(node))
     return keys | {eviction} if eviction is not None else keys
 
 
 def _is_ours(taint: dict[str, Any]) -> bool:
     owned = _OURS_NO_EXECUTE if taint["effect"] == "NoExecute" else _OURS_NO_SCHEDULE
     return taint["effect"] in ("NoSchedule", "NoExecute") and taint["key"] in owned
+
+
+def _version(obj: Object | None) -> int:
+    return int(meta.resource_version(obj) or 0) if obj is not None else 0

@@ -14,7 +14,7 @@ from sampan_master.controllers.namespace_controller import NamespaceController
 from sampan_master.controllers.node_controller import NodeController
 from sampan_master.controllers.pod_gc_controller import PodCollector
 from sampan_master.controllers.replicaset_controller import ReplicaSetController
-from sampan_master.controllers.taint_eviction import TaintEvictionController
+from sampan_master.controllers.taint_eviction_controller import TaintEvictionController
 
 
 async def run(client: Client, clock: Clock, config: ControllersConfig) -> None:

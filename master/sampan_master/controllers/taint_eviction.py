@@ -1,103 +1,83 @@
-"""Eviction by NoExecute taints: a pod leaves its node when it does not tolerate a taint, or no longer.
+"""Eviction by NoExecute taints, the decisions: a pod leaves its node when it does not tolerate a taint, or no longer.
 
-The time runs from when the taint was set (`timeAdded`), so a restarted master does not start it again.
+The time runs for each taint from when it was set (`timeAdded`), so a restarted master does not start it again, and not
+before the pod was bound: a pod that comes to a tainted node has its whole time too. A taint that does not say when it
+was set (`kubectl taint` does not) counts from when it was first seen.
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from sampan_api import meta
-from sampan_api.client import PODS, Client, DeleteOptions, EventType, PatchType
-from sampan_api.clock import Clock, parse_time, rfc3339
-from sampan_api.errors import Conflict, NotFound
+from sampan_api.clock import parse_time, rfc3339
 from sampan_api.meta import Object
-from sampan_api.recorder import EventRecorder
 
-from sampan_master.controllers.informers import Informers
-from sampan_master.controllers.pod_facts import has_ended, node_name
-from sampan_master.controllers.workqueue import WorkQueue, work
-from sampan_master.scheduler.signature import taints, tolerations
+from sampan_master.controllers.pod_facts import created_at
+from sampan_master.scheduler.signature import Taint, taints, tolerations
 
 
-def eviction_time(pod: Object, node: Object, now: float) -> float | None:
-    """When (Unix seconds) the pod must leave the node; None when it may stay."""
+class Standing(NamedTuple):
+    """A NoExecute taint and since when (Unix seconds) it stands."""
+
+    taint: Taint
+    since: float
+
+
+def evicts(node: Object) -> bool:
+    return any(taint.effect == "NoExecute" for taint in taints(node))
+
+
+def standing(node: Object, first_seen: dict[Taint, float], now: float) -> list[Standing]:
+    """The node's NoExecute taints. `first_seen` remembers those without a time of their own, and only those."""
+    raw = (node.get("spec") or {}).get("taints") or []
+    present = [
+        (taint, raw_one) for taint, raw_one in zip(taints(node), raw, strict=True) if taint.effect == "NoExecute"
+    ]
+    timeless = {taint for taint, raw_one in present if not raw_one.get("timeAdded")}
+    for taint in first_seen.keys() - timeless:
+        del first_seen[taint]
+    return [
+        Standing(taint, first_seen.setdefault(taint, now) if taint in timeless else parse_time(given["timeAdded"]))
+        for taint, given in present
+    ]
+
+
+def eviction_time(pod: Object, present: Iterable[Standing]) -> float | None:
+    """When (Unix seconds) the pod must leave the node; None when it may stay. Of the tolerations that match a taint
+    the first counts, as in Kubernetes."""
     given = pod["spec"].get("tolerations") or []
     matchers = tolerations(pod["spec"])
+    here_since = bound_at(pod)
     deadline: float | None = None
-    present = zip(taints(node), (node.get("spec") or {}).get("taints") or [], strict=True)
-    for taint, raw in present:
-        if taint.effect != "NoExecute":
+    for taint, since in present:
+        matching = next((t for t, m in zip(given, matchers, strict=True) if m.tolerates(taint)), None)
+        seconds = 0 if matching is None else matching.get("tolerationSeconds")
+        if seconds is None:
             continue
-        matching = [t for t, m in zip(given, matchers, strict=True) if m.tolerates(taint)]
-        if not matching:
-            return now
-        limits = [t["tolerationSeconds"] for t in matching if t.get("tolerationSeconds") is not None]
-        if limits:
-            since = parse_time(raw["timeAdded"]) if raw.get("timeAdded") else now
-            until = since + max(0, min(limits))
-            deadline = until if deadline is None else min(deadline, until)
+        until = max(since, here_since) + max(0, seconds)
+        deadline = until if deadline is None else min(deadline, until)
     return deadline
 
 
-class TaintEvictionController:
-    def __init__(self, client: Client, clock: Clock, informers: Informers) -> None:
-        self._client, self._clock = client, clock
-        self._nodes, self._pods = informers.nodes, informers.pods
-        self._queue: WorkQueue[str] = WorkQueue(clock)
-        self._recorder = EventRecorder(client, clock, "taint-eviction-controller")
-        self._nodes.subscribe(self._on_node)
-        self._pods.subscribe(self._on_pod)
-
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._recorder.run())
-            tasks.create_task(work("taint eviction", self._queue, self.sync, 1))
-
-    def _on_node(self, event: EventType, node: Object, _old: Object | None) -> None:
-        if event is not EventType.DELETED and _evicts(node):
-            self._queue.add(meta.name(node))
-
-    def _on_pod(self, event: EventType, pod: Object, _old: Object | None) -> None:
-        node = self._nodes.get(node_name(pod)) if event is not EventType.DELETED else None
-        if node is not None and _evicts(node):
-            self._queue.add(meta.name(node))
-
-    async def sync(self, name: str) -> float | None:
-        """Evicts what is due on the node; returns the seconds until the next pod is."""
-        node = self._nodes.get(name)
-        if node is None or not _evicts(node):
-            return None
-        next_due: float | None = None
-        for pod in self._pods.by_index("node", name):
-            now = self._clock.now()
-            if meta.is_deleting(pod) or has_ended(pod) or (due := eviction_time(pod, node, now)) is None:
-                continue
-            if due <= now:
-                await self._evict(pod)
-            elif next_due is None or due < next_due:
-                next_due = due
-        return None if next_due is None else max(0.01, next_due - self._clock.now())
-
-    async def _evict(self, pod: Object) -> None:
-        name, namespace, uid = meta.name(pod), meta.namespace(pod), meta.uid(pod)
-        self._recorder.record(
-            PODS, pod, "Normal", "TaintManagerEviction", f"Marking for deletion Pod {namespace}/{name}"
-        )
-        condition = {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "reason": "DeletionByTaintManager",
-            "message": "Taint manager: deleting due to NoExecute taint",
-            "lastTransitionTime": rfc3339(self._clock.now()),
-        }
-        patch = {"metadata": {"uid": uid}, "status": {"conditions": [condition]}}
-        try:
-            await self._client.patch(PODS, name, patch, namespace, type=PatchType.STRATEGIC, subresource="status")
-            await self._client.delete(PODS, name, namespace, DeleteOptions(uid=uid))
-        except (NotFound, Conflict):
-            return
+def bound_at(pod: Object) -> float:
+    """Since when the pod has its node, as far as it says so; never later than it is."""
+    scheduled = meta.condition(pod, "PodScheduled")
+    if scheduled is not None and scheduled.get("status") == "True" and scheduled.get("lastTransitionTime"):
+        return parse_time(scheduled["lastTransitionTime"])
+    return created_at(pod)
 
 
-def _evicts(node: Object) -> bool:
-    return any(t["effect"] == "NoExecute" for t in (node.get("spec") or {}).get("taints") or [])
+def disruption(pod: Object, now: float) -> dict[str, Any] | None:
+    """The condition by which the pod says why it goes; None when it says so already."""
+    condition = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "DeletionByTaintManager",
+        "message": "Taint manager: deleting due to NoExecute taint",
+    }
+    said = meta.condition(pod, "DisruptionTarget") or {}
+    if all(said.get(key) == value for key, value in condition.items()):
+        return None
+    return condition | {"lastTransitionTime": rfc3339(now)}
