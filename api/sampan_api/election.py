@@ -52,6 +52,9 @@ class Terms:
             raise ValueError("the lease duration must be at least 1 s, the retry period more than 0 s")
 
 
+CLIENT_GO = Terms()
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A lease, and when (monotonic) it was seen first as it is."""
@@ -94,7 +97,7 @@ def released(before: Object, wall: float) -> Object:
 class Election:
     """One candidate for one lease. `leading` and `holder` are for those who ask how things are."""
 
-    def __init__(self, client: Client, clock: Clock, name: str, identity: str, terms: Terms = Terms()) -> None:
+    def __init__(self, client: Client, clock: Clock, name: str, identity: str, terms: Terms = CLIENT_GO) -> None:
         self.name, self.identity, self.terms = name, identity, terms
         self.leading = False
         self._client, self._clock = client, clock

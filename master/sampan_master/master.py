@@ -1,7 +1,8 @@
 """The composition: which parts the master has, in which order they start, and what it leaves in its data directory.
 
 Store → cache → API server → node link → scheduler and controllers; each needs only those before it. The scheduler and
-the controllers are restarted when they fail, with back-off; the process and all else go on meanwhile.
+the controllers are restarted when they fail, with back-off; the process and all else go on meanwhile. Each works while
+it holds its Lease, so that several masters may share one store, and real ones of Kubernetes may take their place.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import yaml
 from sampan_api.client import Client, UserInfo
 from sampan_api.clock import Clock
+from sampan_api.election import Election
 from sampan_api.meta import Object
 
-from sampan_master import controllers, scheduler
+from sampan_master import controllers, data_dir, scheduler
 from sampan_master.apiserver.resource import ServiceNetwork
 from sampan_master.apiserver.server import ApiServer, ApiServerConfig
 from sampan_master.nodelink import NodeLink, NodeLinkSettings
@@ -38,6 +41,8 @@ log = logging.getLogger(__name__)
 
 BACKOFF_FIRST, BACKOFF_LAST = 1.0, 30.0
 HEALTHY_SECONDS = 60.0
+SCHEDULER, CONTROLLERS = "kube-scheduler", "kube-controller-manager"
+"""The names of the Leases and of the writers, which are their counterparts'."""
 KUBELET = "kubelet"
 """What managedFields call the node link: tools that look for the writer of a pod's status look for this name."""
 IN_CLUSTER_NAMES = (
@@ -62,8 +67,9 @@ class Master:
 @asynccontextmanager
 async def running(settings: Settings, clock: Clock) -> AsyncIterator[Master]:
     """Everything up and serving inside the block, and down again after it, in the opposite order."""
-    authority = Authority.load_or_create(settings.data_dir / "pki", clock)
     async with AsyncExitStack() as stack:
+        stack.enter_context(data_dir.claimed(settings.data_dir))
+        authority = Authority.load_or_create(settings.data_dir / "pki", clock)
         store: Store = EtcdStore(settings.etcd, clock) if settings.etcd else MemoryStore(clock)
         stack.push_async_callback(store.close)
         cache = Cache(store, clock, indexes={"pods": _node_of})
@@ -130,17 +136,23 @@ def write_access_files(
 def _background(
     settings: Settings, authority: Authority, store: Store, cache: Cache, api: ApiServer, clock: Clock
 ) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-    scheduling = _part(api, "kube-scheduler")
-    controlling = _part(api, "kube-controller-manager")
+    identity = data_dir.identity(settings.data_dir)
+    scheduling = _part(api, SCHEDULER)
+    controlling = _part(api, CONTROLLERS)
     scheduler_config = _scheduler_config(settings)
     controllers_config = controllers.ControllersConfig(
         node_monitor_period_seconds=settings.node_monitor_period_seconds,
         node_monitor_grace_seconds=settings.node_monitor_grace_seconds,
         root_ca_pem=authority.ca_pem.decode(),
     )
+    schedule = partial(scheduler.run, scheduling, clock, scheduler_config)
+    control = partial(controllers.run, controlling, clock, controllers_config)
+    elected = {
+        "scheduler": partial(Election(scheduling, clock, SCHEDULER, identity, settings.election).lead, schedule),
+        "controllers": partial(Election(controlling, clock, CONTROLLERS, identity, settings.election).lead, control),
+    }
     return {
-        "scheduler": lambda: scheduler.run(scheduling, clock, scheduler_config),
-        "controllers": lambda: controllers.run(controlling, clock, controllers_config),
+        **{name: part for name, part in elected.items() if name in settings.components},
         "initial objects": api.keep_initial_objects,
         "compaction": lambda: compact_periodically(store, clock),
         "audit": lambda: audit_periodically(cache, store, clock),

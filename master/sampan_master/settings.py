@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from sampan_api.components import COMPONENTS, chosen
+from sampan_api.election import CLIENT_GO, Terms
+
+from sampan_master.election_flags import add_election_flags, terms_of
 from sampan_master.storage.etcd_link import target_of
 
 
@@ -47,6 +51,8 @@ class Settings:
     event_ttl_seconds: int = 3600
     scheduler_config: Path | None = None
     token_auth_file: Path | None = None
+    components: frozenset[str] = frozenset(COMPONENTS)
+    election: Terms = CLIENT_GO
     verbose: bool = False
 
 
@@ -79,6 +85,8 @@ def parse(argv: list[str] | None = None) -> Settings:
         event_ttl_seconds=given.event_ttl_seconds,
         scheduler_config=given.scheduler_config,
         token_auth_file=given.token_auth_file,
+        components=given.components,
+        election=terms_of(parser, given),
         verbose=given.verbose,
     )
 
@@ -106,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scheduler-config", type=Path, metavar="FILE", help="YAML, fields of SchedulerConfig")
     tokens = "static bearer tokens: CSV lines of token,user,uid,groups"
     parser.add_argument("--token-auth-file", type=Path, metavar="FILE", help=tokens)
+    parts = f"which parts run here (of {', '.join(COMPONENTS)}): * for all, NAME, -NAME; none for the API alone"
+    parser.add_argument("--components", type=_components, default=frozenset(COMPONENTS), metavar="LIST", help=parts)
+    add_election_flags(parser)
     parser.add_argument("--verbose", action="store_true")
     return parser
 
@@ -156,6 +167,13 @@ def _port_range(text: str) -> range:
     if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is not FIRST-LAST")
     return range(int(first), int(last) + 1)
+
+
+def _components(text: str) -> frozenset[str]:
+    try:
+        return chosen(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _etcd(text: str) -> str:

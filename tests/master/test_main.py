@@ -9,6 +9,7 @@ import pytest
 import yaml
 from master_process import Process
 from sampan_api.clock import VirtualClock
+from sampan_master.data_dir import identity
 from sampan_master.master import keep_running
 
 
@@ -16,13 +17,26 @@ from sampan_master.master import keep_running
 def start(tmp_path):
     running = []
 
-    def begin(*options):
-        running.append(Process(tmp_path, *options))
+    def begin(*options, directory=tmp_path):
+        running.append(Process(directory, *options))
         return running[-1]
 
     yield begin
     for process in running:
         process.close()
+
+
+def leases(process):
+    items = json.loads(process.get("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"))["items"]
+    return {item["metadata"]["name"]: item["spec"] for item in items}
+
+
+def wait_for_leases(process, names):
+    deadline = time.monotonic() + 15
+    while set(found := leases(process)) != names:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+    return found
 
 
 def test_the_master_answers_leaves_access_files_and_keeps_them_over_a_restart(start, tmp_path):
@@ -36,6 +50,8 @@ def test_the_master_answers_leaves_access_files_and_keeps_them_over_a_restart(st
     join = json.loads((tmp_path / "join.json").read_text())
     assert join["server"].startswith("127.0.0.1:")
     assert not join["node_server"].endswith(":0")
+    held = wait_for_leases(first, {"kube-scheduler", "kube-controller-manager"})
+    assert {spec["holderIdentity"] for spec in held.values()} == {identity(tmp_path)}
     assert first.terminate() == 0
 
     second = start("--in-memory", "--cluster", "lab")
@@ -59,9 +75,26 @@ def test_a_taken_port_is_said_and_ends_the_process(start, tmp_path, capfd):
     first = start("--in-memory")
     first.wait_until_ready()
     taken = yaml.safe_load((tmp_path / "admin.kubeconfig").read_text())["clusters"][0]["cluster"]["server"]
-    second = start("--in-memory", "--listen", taken.removeprefix("https://"))
+    second = start("--in-memory", "--listen", taken.removeprefix("https://"), directory=tmp_path / "second")
     assert second.process.wait(15) == 1
     assert "cannot start" in capfd.readouterr().err
+
+
+def test_a_directory_has_one_master_at_a_time(start, tmp_path, capfd):
+    first = start("--in-memory")
+    first.wait_until_ready()
+    second = start("--in-memory")
+    assert second.process.wait(15) == 1
+    assert f"is another master's (pid {first.process.pid})" in capfd.readouterr().err
+    first.close()
+    third = start("--in-memory")
+    third.wait_until_ready()
+
+
+def test_parts_that_are_switched_off_do_not_run(start):
+    master = start("--in-memory", "--components", "*,-scheduler")
+    master.wait_until_ready()
+    wait_for_leases(master, {"kube-controller-manager"})
 
 
 async def test_a_part_that_fails_is_started_again_with_back_off():

@@ -1,4 +1,5 @@
 import pytest
+from sampan_api.election import Terms
 from sampan_master.settings import Address, parse
 
 
@@ -52,6 +53,30 @@ def test_ipv6_addresses_are_written_in_brackets():
 
 
 @pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("*", {"scheduler", "controllers"}),
+        ("scheduler", {"scheduler"}),
+        ("controllers, scheduler", {"scheduler", "controllers"}),
+        ("*,-scheduler", {"controllers"}),
+        ("none", set()),
+    ],
+)
+def test_parts_are_chosen_as_controllers_are_in_kubernetes(given, expected):
+    assert settings("--components", given).components == expected
+
+
+def test_everything_runs_unless_something_is_said():
+    assert settings().components == {"scheduler", "controllers"}
+
+
+def test_leader_election_has_the_terms_of_kubernetes_unless_others_are_given():
+    assert settings().election == Terms(15, 10, 2)
+    more = ("--leader-elect-lease-duration", "1m", "--leader-elect-renew-deadline", "40s")
+    assert settings(*more, "--leader-elect-retry-period", "500ms").election == Terms(60, 40, 0.5)
+
+
+@pytest.mark.parametrize(
     ("option", "value", "message"),
     [
         ("--listen", "6443", "is not IP:PORT"),
@@ -62,8 +87,20 @@ def test_ipv6_addresses_are_written_in_brackets():
         ("--service-cidr", "fd00::/108", "is not an IPv4 network"),
         ("--service-cidr", "10.96.0.0/30", "between /8 and /28"),
         ("--node-ports", "30000", "is not FIRST-LAST"),
+        (
+            "--components",
+            "scheduler,shedulers",
+            "'shedulers' is no part of the master; there are",
+        ),
+        ("--components=-scheduler", "", "write '*,-scheduler'"),
+        ("--components", "", "the API alone is 'none'"),
+        ("--leader-elect-lease-duration", "15", "is not a duration such as 15s"),
+        ("--leader-elect-lease-duration", "5s", "must be longer than the renew deadline"),
+        ("--leader-elect-lease-duration", "15500ms", "is not a number of whole seconds"),
+        ("--leader-elect-retry-period", "0s", "retry period more than 0 s"),
         ("--node-ports", "32000-31000", "is not FIRST-LAST"),
     ],
 )
 def test_wrong_values_are_refused_with_a_reason(capsys, option, value, message):
-    assert message in refused(capsys, "--data-dir", "/d", option, value)
+    words = [option] if "=" in option else [option, value]
+    assert message in refused(capsys, "--data-dir", "/d", "--in-memory", *words)

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from sampan_api.components import COMPONENTS, chosen
 from sampan_cli.errors import ClusterError, UsageError
 
 MASTER_FLAGS = (
@@ -21,6 +22,7 @@ MASTER_FLAGS = (
     "--default-toleration-seconds",
     "--event-ttl-seconds",
     "--scheduler-config",
+    "--components",
 )
 
 
@@ -47,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"[{time.monotonic() - began:5.1f} s] {text}", flush=True)
 
     preflight.check()
+    parts = _components(args.components)
     options = {flag: getattr(args, flag.strip("-").replace("-", "_")) for flag in MASTER_FLAGS}
     settings = ClusterSettings(
         cluster=args.cluster,
@@ -66,11 +69,23 @@ def run(args: argparse.Namespace) -> int:
     if not args.no_apply and not brought.was_running:
         manifest = hello_manifest()
         waiting.apply_manifest(session, manifest, say)
-        waiting.wait_for_pods(session, brought.plan, args.timeout, say)
+        if parts == frozenset(COMPONENTS):
+            waiting.wait_for_pods(session, brought.plan, args.timeout, say)
+        else:
+            missing = " and ".join(part for part in COMPONENTS if part not in parts)
+            say(f"the master runs without its {missing}: pods come when somebody else does their work")
     print()
     waiting.print_pods(session)
     print(_next_commands(args.cluster, str(kubeconfig_of(args.cluster))))
     return 0
+
+
+def _components(text: str | None) -> frozenset[str]:
+    """Looked at here too: a master that does not start says why in its log only."""
+    try:
+        return frozenset(COMPONENTS) if text is None else chosen(text)
+    except ValueError as error:
+        raise UsageError(f"--components: {error}") from error
 
 
 def hello_manifest() -> Path:
