@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest_asyncio
 from sampan_api.clock import RealClock, VirtualClock
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "controllers"))
 from cluster import Cluster
 

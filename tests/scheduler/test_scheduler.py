@@ -65,7 +65,7 @@ async def test_a_pod_that_fits_nowhere_says_why_and_goes_when_a_node_comes(clust
 
     condition = await eventually(refused)
     assert condition["reason"] == "Unschedulable"
-    assert condition["message"].startswith("0/1 nodes are available: 1 node(s) had untolerated taint {k: v}. ")
+    assert condition["message"].startswith("0/1 nodes are available: 1 node(s) had untolerated taint(s). ")
     (event,) = await eventually(lambda: events(cluster, "FailedScheduling"))
     assert event["message"] == condition["message"]
     await cluster.node("n2")

@@ -27,7 +27,7 @@ def message(nodes, a_pod, preemption=""):
 def test_reasons_are_counted_and_sorted_as_kubernetes_does():
     nodes = cluster({"taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}]}, {}, {})
     assert message(nodes, pod("2")) == (
-        "0/3 nodes are available: 1 node(s) had untolerated taint {k: v}, 2 Insufficient cpu. "
+        "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. "
         "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
     )
 

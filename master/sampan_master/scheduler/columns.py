@@ -191,7 +191,8 @@ class NodeColumns:
     def use(self, row: int, load: Load, sign: int) -> None:
         self.requested[PODS, row] += sign
         for name, amount in load.requests:
-            self.requested[self.resource(name), row] += sign * amount
+            resource = self.resource(name)  # first: a new resource makes a new array
+            self.requested[resource, row] += sign * amount
         self.scoring_requested[0, row] += sign * load.scoring_requests[0]
         self.scoring_requested[1, row] += sign * load.scoring_requests[1]
         for port in load.ports:

@@ -16,6 +16,7 @@ from sampan_master.scheduler.plugins import (
 from sampan_master.scheduler.plugins.plugin import Plugin
 
 DEFAULT: tuple[Plugin, ...] = (
+    node_affinity.NAMED,
     node_unschedulable.PLUGIN,
     node_name.PLUGIN,
     taint_toleration.PLUGIN,

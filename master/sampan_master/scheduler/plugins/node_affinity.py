@@ -1,4 +1,8 @@
-"""NodeAffinity: nodeSelector and required node affinity refuse; preferred terms add their weight."""
+"""NodeAffinity: nodeSelector and required node affinity refuse; preferred terms add their weight.
+
+Where every required term names its nodes (metadata.name, as DaemonSets do), `NAMED` rules out all others before any
+other filter is asked: Kubernetes narrows its search by that in PreFilter and says so.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from sampan_master.scheduler.signature import Placement, Requirement, Signature
 
 NAME = "NodeAffinity"
 REASON = "node(s) didn't match Pod's node affinity/selector"
+NOT_NAMED = f"node(s) didn't satisfy plugin(s) [{NAME}]"
+CONFLICT = "pod affinity terms conflict"
 
 
 def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
@@ -27,6 +33,30 @@ def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
             any_term |= _all(nodes, term, rows)
         result = result & any_term
     return result
+
+
+def named(placement: Placement) -> frozenset[str] | None:
+    """The only nodes the required terms name; None when some term leaves the name open."""
+    found: set[str] = set()
+    for term in placement.required or ():
+        sets = [set(r.values) for r in term if r.is_field and r.key == "metadata.name" and r.operator == "In"]
+        if not sets:
+            return None
+        found |= set.intersection(*sets)
+    return frozenset(found) if placement.required else None
+
+
+def named_mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
+    wanted = named(pod.placement)
+    return nodes.live[rows] if wanted is None else _are_called(nodes, wanted, rows)
+
+
+def named_refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal]:
+    wanted = named(pod.placement) or ()
+    have, hopeless = np.arange(rows.size), np.ones(rows.size, np.bool_)
+    words = [nodes.names[row] for row in rows.tolist()]
+    need = f"the node {' or '.join(sorted(wanted))}" if wanted else "a node with two names"
+    return [Refusal(NAME, NOT_NAMED if wanted else CONFLICT, rows, hopeless, need, have, words)]
 
 
 def refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal]:
@@ -101,10 +131,11 @@ def value_matches(requirement: Requirement) -> Callable[[str | None], bool]:
 def _all(nodes: NodeColumns, requirements: tuple[Requirement, ...], rows: Rows) -> Bools:
     result = nodes.live[rows]
     for requirement in requirements:
-        matches = value_matches(requirement)
         if requirement.is_field:
-            result = result & _names_match(nodes, matches, rows)
+            called = _are_called(nodes, requirement.values, rows)
+            result = result & (called if requirement.operator == "In" else ~called)
         else:
+            matches = value_matches(requirement)
             column = nodes.label_column(requirement.key)
             # The verdict of ABSENT comes last in the table, where index -1 finds it.
             table = [*map(matches, column.values), matches(None)]
@@ -112,9 +143,9 @@ def _all(nodes: NodeColumns, requirements: tuple[Requirement, ...], rows: Rows) 
     return result
 
 
-def _names_match(nodes: NodeColumns, matches: Callable[[str | None], bool], rows: Rows) -> Bools:
-    names = nodes.names
-    return np.array([matches(names[row]) for row in nodes.row_numbers[rows]], np.bool_)
+def _are_called(nodes: NodeColumns, names: Iterable[str], rows: Rows) -> Bools:
+    wanted = [row for name in names if (row := nodes.row_of.get(name)) is not None]
+    return np.isin(nodes.row_numbers[rows], wanted) & nodes.live[rows]
 
 
 def _integer(value: str | None) -> int | None:
@@ -124,6 +155,7 @@ def _integer(value: str | None) -> int | None:
         return None
 
 
+NAMED = Plugin(NAME, Filter(Scope.NODE, named_mask, named_refuse))
 PLUGIN = Plugin(
     NAME,
     Filter(Scope.NODE, mask, refuse),

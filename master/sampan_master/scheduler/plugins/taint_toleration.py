@@ -13,6 +13,8 @@ from sampan_master.scheduler.plugins.plugin import Filter, Normalise, Plugin, Re
 from sampan_master.scheduler.signature import Signature, Taint, Toleration
 
 NAME = "TaintToleration"
+REASON = "node(s) had untolerated taint(s)"
+"""As since Kubernetes 1.35; which taint it is, is among the facts."""
 _HARD = ("NoSchedule", "NoExecute")
 
 
@@ -32,9 +34,8 @@ def refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal]:
 
 
 def _refusal(taint: Taint, rows: Ints) -> Refusal:
-    reason = f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"
     have, hopeless = np.zeros(rows.size, np.int64), np.ones(rows.size, np.bool_)
-    return Refusal(NAME, reason, rows, hopeless, f"a toleration of {str_of(taint)}", have, (str_of(taint),))
+    return Refusal(NAME, REASON, rows, hopeless, f"a toleration of {str_of(taint)}", have, (str_of(taint),))
 
 
 def str_of(taint: Taint) -> str:
