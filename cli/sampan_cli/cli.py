@@ -23,6 +23,8 @@ CLUSTER_VERBS = {
 API_VERBS = {
     "get": "print objects",
     "describe": "print everything about objects",
+    "why": "what holds an object up, and what would help",
+    "whatif": "where the pods of files would go, changing nothing",
     "create": "create objects from files, or a namespace or configmap",
     "apply": "make objects as the files say",
     "delete": "delete objects",

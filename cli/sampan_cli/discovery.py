@@ -66,6 +66,9 @@ class Discovery:
         """`all` and the like."""
         return [r for r in self._known() if word in r.categories and "list" in r.verbs]
 
+    def listable(self) -> list[Resource]:
+        return [r for r in self._known() if "list" in r.verbs]
+
     def for_object(self, api_version: str, kind: str) -> Resource | None:
         group, _, version = api_version.rpartition("/")
 

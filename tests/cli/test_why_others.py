@@ -1,0 +1,269 @@
+"""Why other things do not get on: pods without a node, what makes pods, namespaces, nodes; and how it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sampan_cli.why import namespaces, nodes, printing, scheduling, workloads
+from sampan_cli.why.facts import PodFacts
+from sampan_cli.why.findings import Cause, Finding
+from sampan_cli.why.gather import selector_text
+from sampan_cli.why.workloads import WorkloadFacts
+
+NOW = 1_700_000_000.0
+STAMP = "2023-11-14T22:13:10Z"
+"""Ten seconds before NOW."""
+
+
+def pending(message: str = "", spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
+    said = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    return {
+        "kind": "Pod",
+        "metadata": {"name": "x", "namespace": "default", "uid": "u", "creationTimestamp": STAMP},
+        "spec": {"schedulerName": "default-scheduler", "containers": [{"name": "c"}], **(spec or {})},
+        "status": {"phase": "Pending", **({"conditions": [said]} if message else {}), **status},
+    }
+
+
+def lease(name: str, renewed: str) -> dict[str, Any]:
+    spec = {"holderIdentity": "m1", "renewTime": renewed, "leaseDurationSeconds": 15}
+    return {"metadata": {"name": name}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("message", "causes"),
+    [
+        ("0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No preemption victims "
+         "found for incoming pod.", [Cause.INSUFFICIENT_RESOURCES]),
+        ("0/9 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 2 "
+         "Insufficient memory, 6 node(s) didn't match Pod's node affinity/selector. preemption: 0/9 nodes are "
+         "available: 9 Preemption is not helpful for scheduling.",
+         [Cause.NODE_AFFINITY, Cause.INSUFFICIENT_RESOURCES, Cause.UNTOLERATED_TAINT]),
+        ("0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules.", [Cause.POD_ANTI_AFFINITY]),
+        ("0/3 nodes are available: 3 node(s) didn't match pod affinity rules.", [Cause.POD_AFFINITY]),
+        ("0/3 nodes are available: 3 node(s) didn't match pod topology spread constraints.", [Cause.TOPOLOGY_SPREAD]),
+        ("0/3 nodes are available: 3 node(s) didn't have free ports for the requested pod ports.",
+         [Cause.PORT_CONFLICT]),
+        ("0/1 nodes are available: 1 node(s) were unschedulable.", [Cause.NODE_CORDONED]),
+        ("0/4 nodes are available: 4 node(s) had volume node affinity conflict.", [Cause.NODE_AFFINITY]),
+        ("0/1 nodes are available: 1 Too many pods.", [Cause.INSUFFICIENT_RESOURCES]),
+        ("no nodes available to schedule pods", [Cause.NO_NODES]),
+        ('running PreBind plugin "VolumeBinding": context deadline exceeded', [Cause.UNSCHEDULABLE]),
+    ],
+)  # fmt: skip
+def test_kubernetes_own_sentence_is_taken_apart_where_the_scheduler_cannot_be_asked(
+    message: str, causes: list[Cause]
+) -> None:
+    found = scheduling.findings(PodFacts(pending(message), NOW))
+    assert [f.cause for f in found] == causes
+    assert message in found[0].evidence
+
+
+def test_the_changes_of_the_nearest_node_are_the_causes() -> None:
+    change = {"plugin": "NodeResourcesFit", "reason": "Insufficient cpu", "need": "cpu: 4",
+              "have": "3500m free of 4", "fix": "lower the cpu request from 4 to 3500m"}  # fmt: skip
+    refusal = {**change, "count": 3, "nodes": ["n1", "n2", "n3"]}
+    verdict = {"total": 3, "message": "0/3 nodes …", "refusals": [refusal], "attempts": 2,
+               "nearest": {"node": "n2", "changes": [change]}, "scheduler": "default-scheduler"}  # fmt: skip
+    found = scheduling.findings(PodFacts(pending("0/3 nodes …"), NOW, verdict=verdict))
+    assert [(f.cause, f.fix) for f in found] == [
+        (Cause.INSUFFICIENT_RESOURCES, "lower the cpu request from 4 to 3500m")
+    ]
+    assert "n2" in found[0].text
+    table = printing.verdict(verdict)
+    assert "n1,n2,n3   NodeResourcesFit   Insufficient cpu   cpu: 4   3500m free of 4" in table
+    assert "Nearest node: n2, 1 change away:\n  1. lower the cpu request" in table
+
+
+def test_gates_come_before_everything() -> None:
+    found = scheduling.findings(PodFacts(pending("x", {"schedulingGates": [{"name": "a/b"}]}), NOW))
+    assert (found[0].cause, "a/b" in found[0].text) == (Cause.SCHEDULING_GATED, True)
+
+
+def test_a_pod_that_waits_for_its_victims_names_those_that_still_stop() -> None:
+    victim = {"metadata": {"name": "old", "namespace": "default", "deletionGracePeriodSeconds": 30}}
+    waiting = pending("0/3 nodes are available: 3 Insufficient cpu.", nominatedNodeName="n1")
+    found = scheduling.findings(PodFacts(waiting, NOW, leaving=(victim,)))
+    assert found[0].cause is Cause.WAITING_FOR_PREEMPTION
+    assert found[0].evidence[0] == "default/old is still stopping (grace period 30 s)"
+
+
+@pytest.mark.parametrize(
+    ("spec", "leases", "cause"),
+    [
+        ({"schedulerName": "mine"}, (), Cause.UNKNOWN_SCHEDULER),
+        ({}, (), Cause.NO_SCHEDULER),
+        ({}, (lease("kube-scheduler", "2023-11-14T22:00:00Z"),), Cause.NO_SCHEDULER),
+        ({}, (lease("kube-scheduler", "2023-11-14T22:13:18.5Z"),), Cause.WAITING_FOR_SCHEDULER),
+    ],
+)
+def test_a_pod_nobody_has_looked_at_says_which_scheduler_is_missing(
+    spec: dict[str, Any], leases: tuple[dict[str, Any], ...], cause: Cause
+) -> None:
+    assert scheduling.findings(PodFacts(pending(spec=spec), NOW, leases=leases))[0].cause is cause
+
+
+def workload(kind: str = "ReplicaSet", spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "metadata": {"name": "web", "namespace": "default", "uid": "w", "generation": 1, "creationTimestamp": STAMP},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, **(spec or {})},
+        "status": {"observedGeneration": 1, **status},
+    }
+
+
+def failure(message: str, reason: str = "FailedCreate") -> list[dict[str, Any]]:
+    return [{"type": "ReplicaFailure", "status": "True", "reason": reason, "message": message}]
+
+
+@pytest.mark.parametrize(
+    ("message", "cause", "word"),
+    [
+        ('pods "web-x" is forbidden: exceeded quota: q, requested: cpu=1, used: cpu=4, limited: cpu=4',
+         Cause.QUOTA, "ResourceQuota"),
+        ('pods "web-x" is forbidden: no PriorityClass with name urgent was found',
+         Cause.MISSING_PRIORITY_CLASS, "urgent"),
+        ('pods "web-" is forbidden: error looking up service account default/robot: serviceaccount "robot" not found',
+         Cause.MISSING_SERVICE_ACCOUNT, "robot"),
+        ('pods "web-x" is forbidden: pod rejected: RuntimeClass "kata" not found',
+         Cause.MISSING_RUNTIME_CLASS, "kata"),
+        ('pods "web-x" is forbidden: violates PodSecurity "restricted:latest"', Cause.CREATION_FORBIDDEN, "template"),
+        ('Pod "web-x" is invalid: spec.containers[0].image: Required value', Cause.CREATION_INVALID, "template"),
+        ("Internal error occurred: failed calling webhook", Cause.CREATION_FAILED, "answered"),
+    ],
+)  # fmt: skip
+def test_refused_creations_name_what_is_missing(message: str, cause: Cause, word: str) -> None:
+    found = workloads.findings(WorkloadFacts(workload(conditions=failure(message)), NOW))
+    assert found[0].cause is cause
+    assert word in f"{found[0].text} {found[0].fix}"
+    assert found[0].evidence == (message,)
+
+
+def test_pods_with_the_same_cause_are_told_together() -> None:
+    names = ("a", "b", "c")
+    facts = [
+        PodFacts({**(p := pending("0/1 nodes are available: 1 Insufficient cpu.")),
+                  "metadata": {**p["metadata"], "name": name}}, NOW)
+        for name in names
+    ]  # fmt: skip
+    gated = PodFacts(pending(spec={"schedulingGates": [{"name": "g"}]}), NOW)
+    found = workloads.findings(WorkloadFacts(workload(spec={"replicas": 4}), NOW, pods=(*facts, gated)))
+    assert [f.cause for f in found] == [Cause.INSUFFICIENT_RESOURCES, Cause.SCHEDULING_GATED]
+    assert found[0].text.startswith("3 of 4 pods: ")
+    assert found[0].evidence[0] == "pods: pod/a, pod/b, pod/c"
+
+
+def test_an_object_no_controller_has_seen_says_so_and_an_old_one_that_it_lags() -> None:
+    fresh = workload("Deployment")
+    fresh["status"] = {}
+    assert workloads.findings(WorkloadFacts(fresh, NOW))[0].cause is Cause.NO_CONTROLLER
+    stale = workload()
+    stale["metadata"]["generation"] = 3
+    leases = (lease("kube-controller-manager", "2023-11-14T22:00:00Z"),)
+    found = workloads.findings(WorkloadFacts(stale, NOW, leases=leases))
+    assert found[0].cause is Cause.CONTROLLER_BEHIND
+    assert "not alive" in found[0].evidence[0]
+
+
+def test_pods_that_are_ready_but_not_for_long_enough_are_counted_down() -> None:
+    ready = [{"type": "Ready", "status": "True", "lastTransitionTime": STAMP}]
+    running = {"name": "c", "state": {"running": {"startedAt": STAMP}}, "lastState": {}, "ready": True}
+    obj = {**pending(phase="Running", conditions=ready, containerStatuses=[running])}
+    obj["spec"]["nodeName"] = "n1"
+    facts = WorkloadFacts(workload(spec={"minReadySeconds": 30}, readyReplicas=1), NOW, pods=(PodFacts(obj, NOW),))
+    found = workloads.findings(facts)
+    assert (found[0].cause, "counted in 20s" in found[0].text) == (Cause.MIN_READY_SECONDS, True)
+
+
+def test_a_job_that_has_given_up_says_so_beside_what_its_pods_end_with() -> None:
+    failed = [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "Job has reached"}]
+    found = workloads.findings(WorkloadFacts(workload("Job", {"parallelism": 1}, conditions=failed), NOW))
+    assert found[0].cause is Cause.BACKOFF_LIMIT
+
+
+def test_paused_and_suspended_ones_stand_still_on_purpose() -> None:
+    for kind, spec in (("Deployment", {"paused": True}), ("Job", {"suspend": True, "parallelism": 0})):
+        facts = WorkloadFacts(workload(kind, spec, conditions=[{"type": "Suspended", "status": "True"}]), NOW)
+        assert workloads.findings(facts)[0].cause is Cause.PAUSED
+
+
+def test_a_set_with_all_its_pods_has_nothing_wrong() -> None:
+    assert workloads.findings(WorkloadFacts(workload(spec={"replicas": 0}), NOW))[0].cause is Cause.NOTHING_WRONG
+
+
+def test_a_namespace_says_what_is_left_in_it_and_whose_finalizer() -> None:
+    namespace = {
+        "kind": "Namespace",
+        "metadata": {"name": "old", "deletionTimestamp": STAMP},
+        "spec": {"finalizers": ["kubernetes"]},
+        "status": {
+            "conditions": [
+                {"type": "NamespaceContentRemaining", "status": "True", "message": "Some resources are remaining: x"},
+                {"type": "NamespaceFinalizersRemaining", "status": "True", "message": "finalizers remaining: a/b in 1"},
+            ]
+        },
+    }
+    held = {"kind": "ConfigMap", "metadata": {"name": "kept", "finalizers": ["a/b"]}}
+    found = namespaces.findings(namespace, (held,), NOW)
+    assert [f.cause for f in found] == [Cause.FINALIZERS]
+    assert "configmap/kept has finalizers a/b" in found[0].evidence
+    namespace["status"]["conditions"].pop()
+    assert namespaces.findings(namespace, (), NOW)[0].cause is Cause.NAMESPACE_CONTENT
+
+
+def node(spec: dict[str, Any] | None = None, *conditions: dict[str, Any]) -> dict[str, Any]:
+    ready = {"type": "Ready", "status": "True"}
+    return {
+        "kind": "Node",
+        "metadata": {"name": "n1"},
+        "spec": spec or {},
+        "status": {
+            "conditions": [*(conditions or ()), *([] if any(c["type"] == "Ready" for c in conditions) else [ready])]
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("obj", "causes"),
+    [
+        (node(), [Cause.NOTHING_WRONG]),
+        (node({"unschedulable": True, "taints": [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]}),
+         [Cause.NODE_CORDONED]),
+        (node({"taints": [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]}), [Cause.NODE_TAINTED]),
+        (node(None, {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}), [Cause.NODE_SILENT]),
+        (node(None, {"type": "Ready", "status": "False", "message": "container runtime is down"}),
+         [Cause.NODE_NOT_READY]),
+        (node(None, {"type": "DiskPressure", "status": "True"}), [Cause.NODE_PRESSURE]),
+    ],
+)  # fmt: skip
+def test_a_node_says_why_it_takes_no_pods(obj: dict[str, Any], causes: list[Cause]) -> None:
+    assert [f.cause for f in nodes.findings(obj, None, NOW)] == causes
+
+
+def test_selectors_become_the_query_of_a_list() -> None:
+    expressions = [
+        {"key": "tier", "operator": "In", "values": ["a", "b"]},
+        {"key": "old", "operator": "DoesNotExist"},
+        {"key": "app", "operator": "Exists"},
+    ]
+    selector = {"matchLabels": {"app": "web"}, "matchExpressions": expressions}
+    assert selector_text(workload(spec={"selector": selector})) == "app=web,tier in (a,b),!old,app"
+    assert selector_text(workload("ReplicationController", {"selector": {"app": "web"}})) == "app=web"
+
+
+def test_findings_are_told_with_what_was_seen_and_what_helps() -> None:
+    finding = Finding(Cause.QUOTA, "rs/web", "web cannot make its pods.", ("exceeded\nquota",), "raise it")
+    assert printing.findings([finding]) == (
+        "QuotaExceeded: web cannot make its pods.\n    seen: exceeded quota\n    fix:  raise it\n"
+    )
+
+
+def test_placements_say_where_pods_go_whom_they_evict_and_who_stays() -> None:
+    stays = {"namespace": "d", "name": "big", "from": "", "node": "", "evicts": [], "message": "0/1 nodes …"}
+    victim = {"namespace": "d", "name": "low", "priority": 0, "node": "n1"}
+    goes = {"namespace": "d", "name": "web-0", "from": "ReplicaSet/web", "node": "n1", "evicts": [victim]}
+    text = printing.placements({"pods": [goes, stays], "ignored": [{"kind": "Service", "name": "s", "why": "no pods"}]})
+    assert "d/web-0   ReplicaSet/web   n1          d/low" in text
+    assert "d/big would stay pending: 0/1 nodes …" in text
+    assert "Service/s: no pods" in text

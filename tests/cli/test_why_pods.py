@@ -1,0 +1,226 @@
+"""Why a pod does not run: pure functions over recorded pods, and over the words of Kubernetes' own node agents."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sampan_cli.why import pods, terminating
+from sampan_cli.why.facts import PodFacts
+from sampan_cli.why.findings import Cause, Finding
+
+RECORDED = [
+    json.loads(line) for line in (Path(__file__).parent / "data" / "why_recorded.jsonl").read_text().splitlines()
+]
+NOW = 1_700_000_000.0
+STAMP = "2023-11-14T22:13:10Z"
+"""Ten seconds before NOW."""
+
+
+def facts_of(recorded: dict[str, Any]) -> PodFacts:
+    return PodFacts(
+        {"kind": "Pod", **recorded["pod"]},
+        recorded["now"],
+        tuple(recorded["events"]),
+        nodes=tuple(recorded["nodes"]),
+        knows_nodes=True,
+    )
+
+
+def pod(spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
+    return {
+        "kind": "Pod",
+        "metadata": {"name": "x", "namespace": "default", "uid": "u", "creationTimestamp": STAMP},
+        "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "app:1"}], **(spec or {})},
+        "status": {"phase": "Pending", **status},
+    }
+
+
+def with_state(state: dict[str, Any], last: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {"name": "c", "state": state, "lastState": {"terminated": last} if last else {}, "restartCount": 0, **more}
+
+
+def waiting(reason: str, message: str = "", last: dict[str, Any] | None = None) -> dict[str, Any]:
+    return with_state({"waiting": {"reason": reason, "message": message}}, last)
+
+
+def event(reason: str, message: str, container: str = "c") -> dict[str, Any]:
+    field = {"fieldPath": f"spec.containers{{{container}}}"} if container else {}
+    return {"type": "Warning", "reason": reason, "message": message, "lastTimestamp": STAMP, "involvedObject": field}
+
+
+def first(obj: dict[str, Any], *events: dict[str, Any], **facts: Any) -> Finding:
+    return pods.findings(PodFacts(obj, NOW, events, **facts))[0]
+
+
+@pytest.mark.parametrize("recorded", RECORDED, ids=[each["pod"]["metadata"]["name"] for each in RECORDED])
+def test_the_planted_cause_of_a_recorded_pod_is_named_first(recorded: dict[str, Any]) -> None:
+    assert pods.findings(facts_of(recorded))[0].cause == recorded["cause"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "cause"),
+    [
+        ("ErrImagePull", 'rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/library/app:1": '
+         'failed to resolve reference "docker.io/library/app:1": docker.io/library/app:1: not found',
+         Cause.IMAGE_NOT_FOUND),
+        ("ImagePullBackOff", 'Back-off pulling image "app:1": ErrImagePull: pull access denied, repository does not '
+         "exist or may require authorization: server message: insufficient_scope: authorization failed",
+         Cause.IMAGE_DENIED),
+        ("ErrImagePull", 'failed to do request: Head "https://registry.invalid/v2/app/manifests/1": dial tcp: lookup '
+         "registry.invalid on 10.96.0.10:53: no such host", Cause.REGISTRY_UNREACHABLE),
+        ("ErrImagePull", "failed to pull registry.example/app:1: not found", Cause.IMAGE_NOT_FOUND),
+        ("ErrImagePull", "toomanyrequests: You have reached your pull rate limit", Cause.IMAGE_PULL),
+        ("InvalidImageName", 'Failed to apply default image tag "App:1": couldn\'t parse image name "App:1": invalid '
+         "reference format: repository name (library/App) must be lowercase", Cause.IMAGE_NAME_INVALID),
+        ("ErrImageNeverPull", 'Container image "app:1" is not present with pull policy of Never',
+         Cause.IMAGE_NEVER_PULL),
+        ("CreateContainerConfigError", 'configmap "settings" not found', Cause.MISSING_CONFIG_MAP),
+        ("CreateContainerConfigError", 'secret "password" not found', Cause.MISSING_SECRET),
+        ("CreateContainerConfigError", "couldn't find key p in Secret default/password", Cause.MISSING_KEY),
+        ("CreateContainerConfigError", "container has runAsNonRoot and image will run as root",
+         Cause.CONTAINER_CONFIG),
+        ("RunContainerError", 'failed to create containerd task: failed to create shim task: OCI runtime create failed:'
+         ' runc create failed: unable to start container process: error during container init: exec: "nope": '
+         "executable file not found in $PATH: unknown", Cause.COMMAND_NOT_FOUND),
+        ("RunContainerError", 'unable to start container process: exec: "/app": permission denied: unknown',
+         Cause.NOT_EXECUTABLE),
+        ("CreateContainerError", 'failed to generate container "5f": no command specified', Cause.CONTAINER_CREATE),
+    ],
+)  # fmt: skip
+def test_what_a_node_says_of_a_waiting_container_has_its_cause(reason: str, message: str, cause: Cause) -> None:
+    found = first(pod(containerStatuses=[waiting(reason, message)]))
+    assert found.cause is cause
+    assert found.fix
+
+
+@pytest.mark.parametrize(
+    ("end", "cause", "word"),
+    [
+        ({"exitCode": 1, "reason": "Error"}, Cause.EXITED_WITH_ERROR, "exit code 1"),
+        ({"exitCode": 126, "reason": "Error"}, Cause.NOT_EXECUTABLE, "126"),
+        ({"exitCode": 127, "reason": "Error"}, Cause.COMMAND_NOT_FOUND, "127"),
+        ({"exitCode": 128, "reason": "StartError", "message": 'exec: "x": executable file not found in $PATH'},
+         Cause.COMMAND_NOT_FOUND, "cannot be started"),
+        ({"exitCode": 134, "reason": "Error"}, Cause.KILLED, "SIGABRT"),
+        ({"exitCode": 137, "reason": "Error"}, Cause.KILLED, "SIGKILL"),
+        ({"exitCode": 137, "reason": "OOMKilled"}, Cause.OUT_OF_MEMORY, "64Mi"),
+        ({"exitCode": 139, "reason": "Error"}, Cause.KILLED, "SIGSEGV"),
+        ({"exitCode": 143, "reason": "Error"}, Cause.KILLED, "SIGTERM"),
+        ({"exitCode": 255, "reason": "Error"}, Cause.EXITED_WITH_ERROR, "255"),
+        ({"exitCode": 0, "reason": "Completed"}, Cause.EXITS_AT_ONCE, "Job"),
+    ],
+)  # fmt: skip
+def test_an_exit_code_is_told_by_what_it_means(end: dict[str, Any], cause: Cause, word: str) -> None:
+    crashed = waiting("CrashLoopBackOff", "back-off 40s restarting failed container=c pod=x_default(u)",
+                      {"finishedAt": STAMP, **end})  # fmt: skip
+    spec = {"containers": [{"name": "c", "resources": {"limits": {"memory": "64Mi"}}}]}
+    found = first(pod(spec, phase="Running", containerStatuses=[crashed | {"restartCount": 4}]))
+    assert found.cause is cause
+    assert word in f"{found.text} {found.fix}"
+    assert "restarted 4 times" in found.text
+    assert any("next try is in 30s" in line for line in found.evidence)
+
+
+def test_a_container_killed_by_its_liveness_probe_is_not_taken_for_one_that_was_killed_by_somebody() -> None:
+    crashed = waiting("CrashLoopBackOff", "", {"exitCode": 137, "reason": "Error", "finishedAt": STAMP})
+    events = (
+        event("Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500"),
+        event("Killing", "Container c failed liveness probe, will be restarted"),
+    )
+    found = first(pod(phase="Running", containerStatuses=[crashed]), *events)
+    assert found.cause is Cause.LIVENESS_PROBE
+    assert "statuscode: 500" in found.evidence[0]
+
+
+def test_the_log_of_a_crashed_container_is_evidence() -> None:
+    crashed = waiting("CrashLoopBackOff", "", {"exitCode": 1, "finishedAt": STAMP})
+    found = first(pod(phase="Running", containerStatuses=[crashed]), logs={"c": "starting\nno database\n"})
+    assert "log: no database" in found.evidence
+
+
+def test_main_containers_are_not_blamed_while_an_init_container_fails() -> None:
+    status = {
+        "initContainerStatuses": [{**waiting("CrashLoopBackOff", "", {"exitCode": 7}), "name": "init"}],
+        "containerStatuses": [waiting("PodInitializing")],
+    }
+    found = pods.findings(PodFacts(pod({"initContainers": [{"name": "init"}]}, **status), NOW))
+    assert [(f.cause, f.subject) for f in found] == [(Cause.EXITED_WITH_ERROR, "init container init of pod/x")]
+
+
+def test_a_missing_secret_of_a_volume_is_read_from_the_mount_event() -> None:
+    mount = event("FailedMount", 'MountVolume.SetUp failed for volume "v" : secret "tls" not found', "")
+    found = first(pod(containerStatuses=[waiting("ContainerCreating")]), mount)
+    assert (found.cause, "tls" in found.text) == (Cause.MISSING_SECRET, True)
+
+
+def test_a_pod_without_sandbox_names_its_network() -> None:
+    failed = event("FailedCreatePodSandBox", "Failed to create pod sandbox: plugin type=calico failed", "")
+    assert first(pod(containerStatuses=[waiting("ContainerCreating")]), failed).cause is Cause.SANDBOX
+
+
+def test_a_pod_on_a_node_that_is_silent_says_so_before_all_else() -> None:
+    ready = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting"}
+    node = {"metadata": {"name": "n1"}, "status": {"conditions": [ready]}}
+    running = pod(phase="Running", containerStatuses=[with_state({"running": {"startedAt": STAMP}})])
+    assert first(running, nodes=(node,), knows_nodes=True).cause is Cause.NODE_NOT_READY
+    assert first(running, nodes=(), knows_nodes=True).cause is Cause.NODE_GONE
+
+
+def test_a_healthy_pod_has_nothing_wrong() -> None:
+    ready = [{"type": "Ready", "status": "True"}]
+    running = with_state({"running": {"startedAt": STAMP}}, ready=True)
+    assert first(pod(phase="Running", conditions=ready, containerStatuses=[running])).cause is Cause.NOTHING_WRONG
+
+
+def test_an_evicted_pod_says_by_whom() -> None:
+    target = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": "for y"}
+    found = first(pod(phase="Failed", reason="Evicted", message="low on memory", conditions=[target]))
+    assert (found.cause, "PreemptionByScheduler" in found.text) == (Cause.EVICTED, True)
+
+
+def deleting(obj: dict[str, Any], grace: int = 60, **metadata: Any) -> dict[str, Any]:
+    stamp = {"deletionTimestamp": "2023-11-14T22:14:00Z", "deletionGracePeriodSeconds": grace}
+    return {**obj, "metadata": {**obj["metadata"], **stamp, **metadata}}
+
+
+RUNNING = with_state({"running": {"startedAt": STAMP}})
+
+
+def test_a_pod_that_ignores_sigterm_says_when_it_is_killed() -> None:
+    found = first(deleting(pod(phase="Running", containerStatuses=[RUNNING])))
+    assert found.cause is Cause.GRACE_PERIOD
+    assert "SIGKILL comes in 40s" in found.text
+
+
+def test_a_pre_stop_hook_is_named_while_the_grace_period_runs() -> None:
+    spec = {"containers": [{"name": "c", "lifecycle": {"preStop": {"exec": {"command": ["sleep", "99"]}}}}]}
+    assert first(deleting(pod(spec, phase="Running", containerStatuses=[RUNNING]))).cause is Cause.PRE_STOP_HOOK
+
+
+def test_a_pod_that_outlives_its_grace_period_points_at_its_node() -> None:
+    late = deleting(pod(phase="Running", containerStatuses=[RUNNING]))
+    late["metadata"]["deletionTimestamp"] = "2023-11-14T22:12:00Z"
+    found = first(late)
+    assert (found.cause, "n1" in found.fix) == (Cause.KILL_OVERDUE, True)
+
+
+def test_finalizers_are_named() -> None:
+    found = first(deleting(pod(phase="Succeeded"), finalizers=["batch.kubernetes.io/job-tracking"]))
+    assert (found.cause, "job-tracking" in found.text) == (Cause.FINALIZERS, True)
+
+
+def test_foreground_deletion_names_the_dependents_that_block_it() -> None:
+    owner = deleting({"kind": "ReplicaSet", "metadata": {"name": "web", "uid": "o"}}, finalizers=["foregroundDeletion"])
+
+    def dependent(name: str, blocks: bool) -> dict[str, Any]:
+        reference = {"uid": "o", "blockOwnerDeletion": blocks}
+        return {"kind": "Pod", "metadata": {"name": name, "ownerReferences": [reference], "finalizers": ["a/b"]}}
+
+    found = terminating.of_object(owner, (dependent("one", True), dependent("two", False)), NOW)
+    assert found[0].cause is Cause.FOREGROUND_DELETION
+    assert "pod/one" in found[0].text
+    assert "pod/two" not in found[0].text
+    assert "sampan why pod/one" in found[0].fix
