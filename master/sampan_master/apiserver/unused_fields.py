@@ -17,7 +17,6 @@ POD_FIELDS = (
     "schedulingGroup",
     "setHostnameAsFQDN",
     "subdomain",
-    "topologySpreadConstraints",
 )
 AFFINITIES = ("podAffinity", "podAntiAffinity")
 POD_SECURITY_FIELDS = ("fsGroupChangePolicy", "seLinuxChangePolicy")

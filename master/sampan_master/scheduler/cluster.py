@@ -16,6 +16,7 @@ from sampan_api.meta import Object
 
 from sampan_master.scheduler.columns import ChangeLog, NodeColumns
 from sampan_master.scheduler.signature import Relations, Signature, signature
+from sampan_master.scheduler.workloads import Workloads
 
 T = TypeVar("T")
 _ENDED = ("Succeeded", "Failed")
@@ -76,6 +77,7 @@ class Cluster:
         """The labels of each namespace."""
         self.namespace_position = 0
         """Rises with each change of a namespace's labels."""
+        self.workloads = Workloads()
         self.nominated: dict[str, Nominated] = {}
         self._placed: dict[str, Placed] = {}
         self._on_row: defaultdict[int, dict[str, Placed]] = defaultdict(dict)

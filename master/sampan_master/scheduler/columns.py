@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sampan_api import meta
 from sampan_api.meta import Object
 
+from sampan_master.scheduler.images import NodeImages
 from sampan_master.scheduler.requests import amounts
 from sampan_master.scheduler.signature import HostPort, Load, Taint, taints
 
@@ -90,6 +91,7 @@ class NodeColumns:
         self.row_of: dict[str, int] = {}
         self.taint_classes: list[tuple[Taint, ...]] = [()]
         self.ports: dict[HostPort, Ints] = {}
+        self.images = NodeImages()
         self.node_changes: ChangeLog[int] = ChangeLog()
         self.changes: ChangeLog[int] = ChangeLog()
         self._objects: list[Object | None] = []
@@ -111,9 +113,10 @@ class NodeColumns:
         return self._objects[row]
 
     def put_node(self, node: Object) -> bool:
-        """Takes a new or changed Node; says whether anything the scheduler looks at changed."""
+        """Takes a new or changed Node; says whether anything changed by which pods could fit that did not."""
         name = meta.name(node)
         row = self._row(name)
+        self.images.put(row, node)
         before = self._objects[row]
         if before is not None and _scheduling_view(before) == _scheduling_view(node):
             self._objects[row] = node
@@ -138,6 +141,7 @@ class NodeColumns:
         self.live_count -= 1
         self._objects[row] = None
         self.allocatable[:, row] = 0
+        self.images.remove(row)
         self._changed(row)
         self._release(row)
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from sampan_master.scheduler.plugins import (
     balanced_allocation,
+    image_locality,
     node_affinity,
     node_name,
     node_unschedulable,
+    pod_topology_spread,
     resources_fit,
     taint_toleration,
 )
@@ -22,7 +24,9 @@ DEFAULT: tuple[Plugin, ...] = (
     taint_toleration.PLUGIN,
     node_affinity.PLUGIN,
     resources_fit.PLUGIN,
+    pod_topology_spread.PLUGIN,
     balanced_allocation.PLUGIN,
+    image_locality.PLUGIN,
 )
 """Kubernetes' default profile in the order of its filters."""
 
