@@ -18,7 +18,6 @@ POD_FIELDS = (
     "setHostnameAsFQDN",
     "subdomain",
 )
-AFFINITIES = ("podAffinity", "podAntiAffinity")
 POD_SECURITY_FIELDS = ("fsGroupChangePolicy", "seLinuxChangePolicy")
 SECURITY_FIELDS = ("appArmorProfile", "seLinuxOptions", "windowsOptions")
 """Of the pod's and of each container's security context."""
@@ -35,8 +34,6 @@ def pod_spec_warnings(spec: dict[str, Any], path: str) -> list[str]:
 def _unused(spec: dict[str, Any], path: str) -> Iterator[str]:
     for field in _set(spec, POD_FIELDS):
         yield f"{path}.{field}"
-    for field in _set(spec.get("affinity") or {}, AFFINITIES):
-        yield f"{path}.affinity.{field}"
     if spec.get("hostUsers") is False:
         yield f"{path}.hostUsers"
     if (spec.get("resources") or {}).get("limits"):

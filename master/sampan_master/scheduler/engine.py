@@ -155,7 +155,7 @@ class Engine:
     def passes(self, hypothesis: Hypothesis, pod: Signature) -> Bools:
         """What the filters that look at rows one by one say of supposed rows."""
         nodes, rows = hypothesis.nodes, slice(0, hypothesis.nodes.size)
-        mask = nodes.live[rows]
+        mask = nodes.live[rows].copy()
         for plugin in (*self._node_filters, *self._row_filters):
             mask = mask & plugin.mask(nodes, pod, rows)
         return mask

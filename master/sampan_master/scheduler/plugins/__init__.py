@@ -8,8 +8,10 @@ from __future__ import annotations
 from sampan_master.scheduler.plugins import (
     balanced_allocation,
     image_locality,
+    inter_pod_affinity,
     node_affinity,
     node_name,
+    node_ports,
     node_unschedulable,
     pod_topology_spread,
     resources_fit,
@@ -23,8 +25,10 @@ DEFAULT: tuple[Plugin, ...] = (
     node_name.PLUGIN,
     taint_toleration.PLUGIN,
     node_affinity.PLUGIN,
+    node_ports.PLUGIN,
     resources_fit.PLUGIN,
     pod_topology_spread.PLUGIN,
+    inter_pod_affinity.PLUGIN,
     balanced_allocation.PLUGIN,
     image_locality.PLUGIN,
 )
