@@ -144,6 +144,8 @@ def _background(
         node_monitor_period_seconds=settings.node_monitor_period_seconds,
         node_monitor_grace_seconds=settings.node_monitor_grace_seconds,
         root_ca_pem=authority.ca_pem.decode(),
+        cluster_cidr=settings.cluster_cidr,
+        node_cidr_mask=settings.node_cidr_mask_size,
     )
     schedule = partial(scheduler.run, scheduling, clock, scheduler_config)
     control = partial(controllers.run, controlling, clock, controllers_config)

@@ -42,6 +42,7 @@ class Settings:
     sans: tuple[str, ...] = ()
     cluster: str = "sampan"
     cluster_cidr: str = "10.244.0.0/16"
+    node_cidr_mask_size: int = 24
     service_cidr: str = "10.96.0.0/12"
     node_ports: range = range(30000, 32768)
     node_heartbeat_seconds: int = 10
@@ -64,6 +65,12 @@ def parse(argv: list[str] | None = None) -> Settings:
         parser.error("one of --etcd URL and --in-memory is needed")
     if ipaddress.ip_network(given.cluster_cidr).overlaps(ipaddress.ip_network(given.service_cidr)):
         parser.error(f"--cluster-cidr {given.cluster_cidr} and --service-cidr {given.service_cidr} overlap")
+    mask, prefix = given.node_cidr_mask_size, ipaddress.ip_network(given.cluster_cidr).prefixlen
+    if not prefix <= mask <= min(prefix + 16, 30):
+        parser.error(
+            f"--node-cidr-mask-size {mask} must lie between the {prefix} bits of --cluster-cidr and"
+            f" {min(prefix + 16, 30)}: each node gets one such part of the cluster's network"
+        )
     listen = tuple(given.listen or [Address("127.0.0.1", 6443)])
     advertise = given.advertise or next((a for a in listen if not a.unspecified), Address("127.0.0.1", listen[0].port))
     return Settings(
@@ -76,6 +83,7 @@ def parse(argv: list[str] | None = None) -> Settings:
         sans=tuple(given.san),
         cluster=given.cluster,
         cluster_cidr=given.cluster_cidr,
+        node_cidr_mask_size=given.node_cidr_mask_size,
         service_cidr=given.service_cidr,
         node_ports=given.node_ports,
         node_heartbeat_seconds=given.node_heartbeat_seconds,
@@ -104,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--san", action="append", default=[], metavar="NAME", help="further name in the certificate")
     parser.add_argument("--cluster", default="sampan", metavar="NAME")
     parser.add_argument("--cluster-cidr", type=_network, default="10.244.0.0/16", metavar="CIDR")
+    mask = "size of each node's part of it (24)"
+    parser.add_argument("--node-cidr-mask-size", type=int, default=24, metavar="BITS", help=mask)
     parser.add_argument("--service-cidr", type=_service_network, default="10.96.0.0/12", metavar="CIDR")
     parser.add_argument("--node-ports", type=_port_range, default=range(30000, 32768), metavar="FIRST-LAST")
     parser.add_argument("--node-heartbeat-seconds", type=int, default=10, metavar="S")

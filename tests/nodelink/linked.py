@@ -15,13 +15,16 @@ from sampan_agent.join import identity
 from sampan_agent.link import Link
 from sampan_agent.settings import Settings
 from sampan_agent.testing.fake_runtime import FakeRuntime
-from sampan_api.client import CONFIGMAPS, NAMESPACES, SERVICEACCOUNTS, UserInfo
+from sampan_api.client import CONFIGMAPS, NAMESPACES, NODES, SERVICEACCOUNTS, UserInfo
 from sampan_api.clock import RealClock
 from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.local import LocalClient
 from sampan_master.apiserver.registry import Registry
 from sampan_master.apiserver.resources import BUILT_IN
 from sampan_master.apiserver.service_account_tokens import TokenIssuer
+from sampan_master.controllers import ControllersConfig
+from sampan_master.controllers.informers import Informers
+from sampan_master.controllers.node_cidr_controller import NodeCidrController
 from sampan_master.nodelink import NodeLink, NodeLinkSettings
 from sampan_master.pki import Authority
 from sampan_master.storage import Cache, Storage
@@ -96,6 +99,7 @@ class Cluster:
         self.join = directory / "join.json"
         self.node_link: NodeLink | None = None
         self.agents: list[RunningAgent] = []
+        self.cidrs: asyncio.Task[None] | None = None
         self._ports = (0, 0)
 
     async def start(self) -> None:
@@ -107,7 +111,29 @@ class Cluster:
         await self.client.create(SERVICEACCOUNTS, account)
         root = {"metadata": {"name": "kube-root-ca.crt", "namespace": "default"}, "data": {"ca.crt": "pem"}}
         await self.client.create(CONFIGMAPS, root)
+        self.start_cidrs()
         await self.start_link()
+
+    def start_cidrs(self) -> None:
+        """The one controller that nodes need before they run pods."""
+        self.cidrs = asyncio.create_task(self._give_cidrs())
+
+    async def _give_cidrs(self) -> None:
+        informers = Informers(self.client, self.clock, [NODES])
+        controller = NodeCidrController(
+            self.client, self.clock, informers, ControllersConfig(cluster_cidr="10.244.0.0/16")
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(informers.nodes.run())
+            await informers.synced()
+            tasks.create_task(controller.run())
+
+    async def stop_cidrs(self) -> None:
+        if self.cidrs is not None:
+            self.cidrs.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.cidrs
+            self.cidrs = None
 
     async def start_link(self) -> NodeLink:
         """The master comes (back) at the address it had."""
@@ -118,6 +144,7 @@ class Cluster:
             join_token=TOKEN,
             heartbeat_seconds=1,
             session_grace_seconds=3,
+            pod_cidr_wait_seconds=0.5,
         )
         link = NodeLink(self.client, self.clock, self.authority, settings)
         await link.start()
@@ -151,5 +178,6 @@ class Cluster:
             await agent.runtime.stop()
         if self.node_link:
             await self.node_link.stop()
+        await self.stop_cidrs()
         await self.cache.stop()
         await self.store.close()

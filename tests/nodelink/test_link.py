@@ -304,3 +304,13 @@ async def test_node_deleted_from_the_api_registers_anew(cluster):
             return False
 
     await eventually(back)
+
+
+async def test_a_node_whose_range_comes_late_is_welcomed_without_and_hears_of_it(cluster):
+    await cluster.stop_cidrs()
+    agent = await cluster.agent("n1")
+    await connected(agent)
+    assert agent.runtime.pod_cidr == ""
+    cluster.start_cidrs()
+    await eventually(lambda: agent.runtime.pod_cidr == "10.244.0.0/24")
+    await connected(agent)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ControllersConfig:
-    """Defaults are those of kube-controller-manager. `root_ca_pem` "" publishes no kube-root-ca.crt."""
+    """Defaults are those of kube-controller-manager. `root_ca_pem` "" publishes no kube-root-ca.crt, `cluster_cidr` ""
+    gives nodes no ranges of pod addresses."""
 
     node_monitor_period_seconds: float = 5.0
     node_monitor_grace_seconds: float = 50.0
@@ -18,4 +19,6 @@ class ControllersConfig:
     pod_gc_quarantine_seconds: float = 40.0
     terminated_pod_threshold: int = 12_500
     root_ca_pem: str = ""
+    cluster_cidr: str = ""
+    node_cidr_mask: int = 24
     workers: int = 5

@@ -32,8 +32,9 @@ class Informers:
         for informer in self._by_resource.values():
             informer.add_index("owner", _owner_uids)
             informer.add_index("namespace", _namespace)
-        self.pods.add_index("node", _node)
-        self.pods.add_index("uncontrolled", _namespace_if_uncontrolled)
+        if self.follows(PODS):
+            self.pods.add_index("node", _node)
+            self.pods.add_index("uncontrolled", _namespace_if_uncontrolled)
 
     def __getitem__(self, resource: Resource) -> Informer:
         return self._by_resource[resource]

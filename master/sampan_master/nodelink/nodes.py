@@ -1,12 +1,10 @@
-"""A node's own objects: its Node, with a pod CIDR allotted once, and the Lease that says it is alive.
+"""A node's own objects: its Node, and the Lease that says it is alive.
 
 Every write is a compare-and-swap on what was read; a lost race reads again.
 """
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
 from collections.abc import Callable
 from typing import Any
 
@@ -23,56 +21,41 @@ _ATTEMPTS = 10
 
 
 class NodeRegistry:
-    """Creates and updates Node and Lease objects. One instance per master: it serialises pod CIDR allotment."""
+    """Creates and updates Node and Lease objects."""
 
     def __init__(self, client: Client, clock: Clock, settings: NodeLinkSettings) -> None:
         self._client = client
         self._clock = clock
         self._settings = settings
-        self._allotting = asyncio.Lock()
 
     async def register(self, name: str, reported: Object, taints: list[dict[str, Any]]) -> Object:
-        """The Node object, made or brought up to date from what the agent says of itself, with its pod CIDR."""
-        async with self._allotting:
-            for _ in range(_ATTEMPTS):
-                try:
-                    return await self._register_once(name, reported, taints)
-                except (Conflict, AlreadyExists):
-                    continue
+        """The Node object, made or brought up to date from what the agent says of itself."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._register_once(name, reported, taints)
+            except (Conflict, AlreadyExists):
+                continue
         raise ServiceUnavailable(f'node "{name}" could not be registered: too many conflicting writes')
 
     async def _register_once(self, name: str, reported: Object, taints: list[dict[str, Any]]) -> Object:
         try:
             node = await self._client.get(NODES, name)
         except NotFound:
-            node = await self._client.create(NODES, await self._new_node(name, reported, taints))
+            node = await self._client.create(NODES, self._new_node(name, reported, taints))
         else:
             wanted = with_path(node, ("metadata", "labels"), {**labels(node), **labels(reported)})
-            if not (node.get("spec") or {}).get("podCIDR"):
-                wanted = with_path(wanted, ("spec",), {**(node.get("spec") or {}), **await self._cidr()})
             if wanted != node:
                 node = await self._client.update(NODES, wanted)
         return await self._write_status(node, reported.get("status") or {})
 
-    async def _new_node(self, name: str, reported: Object, taints: list[dict[str, Any]]) -> Object:
-        spec: dict[str, Any] = await self._cidr()
-        if taints:
-            spec["taints"] = taints
+    def _new_node(self, name: str, reported: Object, taints: list[dict[str, Any]]) -> Object:
         return {
             "apiVersion": "v1",
             "kind": "Node",
             "metadata": {"name": name, "labels": labels(reported)},
-            "spec": spec,
+            "spec": {"taints": taints} if taints else {},
             "status": merge_node_status({}, self._stamped(reported.get("status") or {})),
         }
-
-    async def _cidr(self) -> dict[str, Any]:
-        taken = {(n.get("spec") or {}).get("podCIDR") for n in (await self._client.list(NODES)).items}
-        cluster = ipaddress.ip_network(self._settings.cluster_cidr)
-        for subnet in cluster.subnets(new_prefix=self._settings.node_prefix):
-            if str(subnet) not in taken:
-                return {"podCIDR": str(subnet), "podCIDRs": [str(subnet)]}
-        raise ServiceUnavailable(f"cluster CIDR {cluster} has no free /{self._settings.node_prefix} left")
 
     async def update_status(self, name: str, status: dict[str, Any]) -> None:
         await self._retry(name, lambda: self._update_status_once(name, status))
@@ -135,6 +118,10 @@ class NodeRegistry:
             else:
                 return
         raise failure
+
+
+def pod_cidr(node: Object) -> str:
+    return str((node.get("spec") or {}).get("podCIDR") or "")
 
 
 def internal_address(node: Object) -> str:

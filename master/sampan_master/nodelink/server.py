@@ -26,7 +26,7 @@ from sampan_master.apiserver.streams import ByteStream, StreamRequest
 from sampan_master.nodelink.bootstrap import BootstrapService
 from sampan_master.nodelink.errors import NameTaken
 from sampan_master.nodelink.events import EventRecorder
-from sampan_master.nodelink.nodes import NodeRegistry, internal_address
+from sampan_master.nodelink.nodes import NodeRegistry, internal_address, pod_cidr
 from sampan_master.nodelink.objects import Reference, asks_for_token, references
 from sampan_master.nodelink.pods import PodStatusWriter
 from sampan_master.nodelink.service import NodeLinkService
@@ -37,6 +37,7 @@ from sampan_master.nodelink.streams import PendingStreams
 
 _log = logging.getLogger(__name__)
 _BY_NODE = "node"
+_POD_CIDR_POLL = 0.02
 _CHANNEL_OPTIONS = [
     ("grpc.keepalive_time_ms", 5_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -114,7 +115,7 @@ class NodeLink:
         try:
             reported: Object = json.loads(hello.node) if hello.node else {"metadata": {}}
             taints: list[dict[str, Any]] = json.loads(hello.register_with_taints or b"[]")
-            session.node = await self._registry.register(name, reported, taints)
+            session.node = await self._with_pod_cidr(await self._registry.register(name, reported, taints))
             try:
                 await self._registry.renew_lease(session.node)
             except ApiError as e:
@@ -123,6 +124,19 @@ class NodeLink:
             self.forget(session)
             raise
         return session
+
+    async def _with_pod_cidr(self, node: Object) -> Object:
+        """Waits for the controller that gives nodes their ranges, but not for ever: the agent can report without."""
+        name = node["metadata"]["name"]
+        end = self._clock.monotonic() + self.settings.pod_cidr_wait_seconds
+        while not pod_cidr(node) and self._clock.monotonic() < end:
+            await self._clock.sleep(_POD_CIDR_POLL)
+            known = self._nodes.get(name)
+            if known is not None and uid(known) == uid(node) and pod_cidr(known):
+                return known
+        if not pod_cidr(node):
+            _log.warning("node %s has no range of pod addresses yet: its pods wait", name)
+        return node
 
     def _claim(self, name: str, identity: Identity) -> Session:
         holder = self._sessions.get(name)
@@ -150,7 +164,7 @@ class NodeLink:
         """Queues Welcome, the Snapshot and the peers, and lets changes follow: one turn of the loop."""
         settings = self.settings
         welcome = node_pb2.Welcome(
-            pod_cidr=(session.node.get("spec") or {}).get("podCIDR", ""),
+            pod_cidr=pod_cidr(session.node),
             heartbeat_seconds=settings.heartbeat_seconds,
             status_seconds=settings.status_seconds,
             cluster_cidr=settings.cluster_cidr,
@@ -197,8 +211,9 @@ class NodeLink:
                 session.send_pod(new["metadata"]["uid"], orjson.dumps(new), removed=removed)
 
     def _node_changed(self, type_: EventType, new: Object, old: Object | None) -> None:
-        if type_ is EventType.DELETED and (session := self._sessions.get(new["metadata"]["name"])) and session.welcomed:
-            # Its agent is alive: it connects again and registers as the new node it is.
+        session = self._sessions.get(new["metadata"]["name"])
+        if session is not None and session.welcomed and (type_ is EventType.DELETED or _differ(session.node, new)):
+            # Its agent is alive: it connects again, and registers as the new node it is or hears of its range.
             session.end()
         peers = tuple(sorted(_peer(n) for n in self._nodes.items.values()))
         if peers == self._peers:
@@ -223,4 +238,9 @@ def _bound_to(pod: Object) -> list[str]:
 
 
 def _peer(node: Object) -> tuple[str, str, str]:
-    return node["metadata"]["name"], internal_address(node), (node.get("spec") or {}).get("podCIDR", "")
+    return node["metadata"]["name"], internal_address(node), pod_cidr(node)
+
+
+def _differ(told: Object, now: Object) -> bool:
+    """Whether the node has got its range since its agent was welcomed."""
+    return not pod_cidr(told) and bool(pod_cidr(now))

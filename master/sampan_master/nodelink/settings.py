@@ -17,7 +17,8 @@ class NodeLinkSettings:
     server_names: tuple[str, ...]
     join_token: str
     cluster_cidr: str = "10.244.0.0/16"
-    node_prefix: int = 24
+    pod_cidr_wait_seconds: float = 5.0
+    """How long a new node waits for its range of pod addresses before it is welcomed without."""
     heartbeat_seconds: int = 10
     status_seconds: int = 60
     session_grace_seconds: float = 50.0

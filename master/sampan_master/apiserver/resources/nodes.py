@@ -1,4 +1,4 @@
-"""Node: a machine that runs pods. Its taints by condition are the node controller's, its podCIDR the node link's."""
+"""Node: a machine that runs pods. Taints by condition are the node controller's, podCIDR the CIDR controller's."""
 
 from __future__ import annotations
 
