@@ -8,6 +8,7 @@ from sampan_master.scheduler.cluster import Cluster, priority_of
 from sampan_master.scheduler.engine import INFEASIBLE, Engine
 from sampan_master.scheduler.profile import Profile
 from sampan_master.scheduler.signature import signature
+from sampan_master.scheduler.workloads import WATCHED
 
 
 class Disagreement(AssertionError):
@@ -77,8 +78,21 @@ def tell(cluster, event):
             cluster.nominate(pod, signature(pod), node)
         case "withdrawn", uid:
             cluster.withdraw(uid)
+        case "owners", owners:
+            tell_owners(cluster, owners)
         case _:
             raise AssertionError(event)
+
+
+def tell_owners(cluster, owners):
+    """Owners are told all at once: those that were there and are no more are gone."""
+    before = getattr(cluster, "told_owners", {})
+    for resource in WATCHED:
+        for obj in before.get(resource.plural, []):
+            cluster.workloads.remove(resource, obj)
+        for obj in owners[resource.plural]:
+            cluster.workloads.put(resource, obj)
+    cluster.told_owners = owners
 
 
 def told(world):
@@ -86,6 +100,7 @@ def told(world):
     engine = new_engine()
     for name, labels in world["namespaces"].items():
         tell(engine.cluster, ("namespace", name, labels))
+    tell(engine.cluster, ("owners", {r.plural: world[r.plural] for r in WATCHED}))
     for node in world["nodes"].values():
         tell(engine.cluster, ("node", node))
     for there in world["placed"].values():

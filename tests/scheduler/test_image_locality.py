@@ -25,11 +25,13 @@ def node(name, images):
     return {"metadata": {"name": name}, "spec": {}, "status": status}
 
 
-def pod(*images, inits=()):
+def pod(*images, inits=(), volumes=()):
     containers = [{"name": f"c{i}", "image": name} for i, name in enumerate(images)]
     init = [{"name": f"i{i}", "image": name} for i, name in enumerate(inits)]
     metadata = {"name": "p", "namespace": "d", "uid": "u"}
-    return signature({"metadata": metadata, "spec": {"containers": containers, "initContainers": init}})
+    mounted = [{"name": name, "image": {"reference": name}} for name in volumes]
+    spec = {"containers": containers, "initContainers": init, "volumes": mounted}
+    return signature({"metadata": metadata, "spec": spec})
 
 
 def cluster_of(*images):
@@ -56,6 +58,11 @@ CASES = {
     "a third node has none": (pod("gcr.io/10", "gcr.io/2000"), (SOME, OTHERS, []), [32, 0, 0]),
     "images of init containers": (
         pod("gcr.io/300", inits=["gcr.io/40"]),
+        (SOME, OTHERS),
+        [share(170, 2), 0],
+    ),
+    "image volumes count like containers": (
+        pod("gcr.io/300", volumes=["gcr.io/40"]),
         (SOME, OTHERS),
         [share(170, 2), 0],
     ),

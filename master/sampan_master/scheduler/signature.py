@@ -91,7 +91,7 @@ class Placement:
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Load:
     """What the pod takes of its node. `scoring_requests` are millicores and bytes with usual amounts assumed where a
-    container names none; `images` are the names its containers start from, one entry a container."""
+    container names none; `images` are the names its containers start from and of image volumes, one entry each."""
 
     requests: tuple[tuple[str, int], ...]
     scoring_requests: tuple[int, int]
@@ -152,13 +152,13 @@ def signature(pod: Object, node_name: str = "") -> Signature:
 
 
 def _essence(pod: Object, node_name: str) -> list[Any]:
-    """What the signature is made from. The rest of the spec differs from replica to replica (volumes of tokens)."""
+    """What the signature is made from."""
     spec, metadata = pod["spec"], pod["metadata"]
     containers = [[c.get(field) for field in _CONTAINER] for c in spec["containers"]]
     inits = [[c.get(field) for field in _CONTAINER] for c in spec.get("initContainers") or ()]
     controller = _controller(pod)
     about = [metadata.get("namespace"), metadata.get("labels"), controller, meta.is_deleting(pod)]
-    return [node_name, containers, inits, *map(spec.get, _SPEC), *about]
+    return [node_name, containers, inits, _volume_images(spec), *map(spec.get, _SPEC), *about]
 
 
 def _intern(kind: Callable[..., T], *fields: Any) -> T:
@@ -192,6 +192,7 @@ def _load(pod: Object) -> Load:
         if p.get("hostPort")
     }
     images = [c.get("image") or "" for c in (*(spec.get("initContainers") or ()), *spec["containers"])]
+    images += _volume_images(spec)
     requests = tuple(pod_requests(pod).items())
     return _intern(Load, requests, pod_requests_for_scoring(pod), tuple(sorted(ports)), tuple(images))
 
@@ -210,6 +211,11 @@ def _relations(pod: Object) -> Relations:
         preferred,
         meta.is_deleting(pod),
     )
+
+
+def _volume_images(spec: Object) -> list[str]:
+    """The rest of the volumes differs from replica to replica: some have names of their own for their tokens."""
+    return [v["image"].get("reference") or "" for v in spec.get("volumes") or () if v.get("image")]
 
 
 def _controller(pod: Object) -> tuple[str, str]:

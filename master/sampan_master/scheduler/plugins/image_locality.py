@@ -1,7 +1,7 @@
 """ImageLocality: prefers nodes that have the pod's images already, the more bytes the better.
 
 The size of each image counts in proportion to the share of nodes that have it: otherwise the first node to have pulled
-an image would get all its pods. Sums below 23 MiB count nothing, those above 1000 MiB per container no more.
+an image would get all its pods. Sums below 23 MiB count nothing, those above 1000 MiB per image no more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sampan_master.scheduler.signature import Relations, Signature
 NAME = "ImageLocality"
 _MIB = 1 << 20
 LEAST = 23 * _MIB
-MOST_PER_CONTAINER = 1000 * _MIB
+MOST_PER_IMAGE = 1000 * _MIB
 
 
 class ImageState:
@@ -61,7 +61,7 @@ def prepare(cluster: Cluster, pod: Signature) -> ImageState:
         if image is not None:
             spread = len(image.rows) / nodes.live_count
             total[np.fromiter(image.rows, np.int64, len(image.rows))] += int(image.size * spread)
-    most = MOST_PER_CONTAINER * len(names)
+    most = MOST_PER_IMAGE * len(names)
     scores = MAX_SCORE * (np.clip(total, LEAST, most) - LEAST) // (most - LEAST)
     return ImageState(scores if scores.any() else None)
 
