@@ -4,7 +4,7 @@ import asyncio
 
 from cluster import eventually
 from sampan_api import meta
-from sampan_api.client import EVENTS, NODES, PODS
+from sampan_api.client import EVENTS, NODES, PODS, PRIORITYCLASSES
 from sampan_api.errors import ServiceUnavailable
 from sampan_master.scheduler import SchedulerConfig, run
 
@@ -141,3 +141,27 @@ async def test_a_cordoned_node_gets_nothing(cluster):
     for i in range(6):
         await cluster.pod(f"p{i}")
     assert {p["spec"]["nodeName"] for p in await eventually(lambda: bound(cluster, 6))} == {"n2"}
+
+
+async def test_a_pod_of_higher_priority_evicts_and_takes_the_room(cluster):
+    await cluster.node("n1", cpu="1")
+    cluster.spawn(cluster.kubelet())
+    schedule(cluster)
+    requests = [{"name": "c", "image": "busybox", "resources": {"requests": {"cpu": "1"}}}]
+    await cluster.pod("low", containers=requests)
+    await eventually(lambda: bound(cluster, 1))
+    await cluster.client.create(
+        PRIORITYCLASSES,
+        {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "high"}, "value": 1000},
+    )
+    await cluster.pod("high", containers=requests, priorityClassName="high")
+
+    async def only_high():
+        pods = await bound(cluster, 1)
+        return pods if pods and pods[0]["metadata"]["name"] == "high" else None
+
+    (pod,) = await eventually(only_high)
+    assert pod["spec"]["nodeName"] == "n1"
+    (event,) = await eventually(lambda: events(cluster, "Preempted"))
+    assert event["message"] == f"Preempted by pod {meta.uid(pod)} on node n1"
+    assert event["involvedObject"]["name"] == "low"

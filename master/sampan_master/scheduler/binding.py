@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum, auto
 
 from sampan_api import meta
-from sampan_api.client import PODS, Client, PatchType
+from sampan_api.client import PODS, Client, DeleteOptions, PatchType
 from sampan_api.clock import Clock, rfc3339
-from sampan_api.errors import ApiError, Conflict, InternalError, NotFound, ServerTimeout, ServiceUnavailable
+from sampan_api.errors import ApiError, Conflict, InternalError, Invalid, NotFound, ServerTimeout, ServiceUnavailable
 from sampan_api.meta import Object
+
+from sampan_master.scheduler.preemption import BY_SCHEDULER
 
 _UNCLEAR = (InternalError, ServerTimeout, ServiceUnavailable)
 _FIRST_PAUSE, _LAST_PAUSE = 0.2, 5.0
@@ -62,10 +65,14 @@ async def _outcome(client: Client, clock: Clock, pod: Object, node: str) -> Outc
         return Outcome.BOUND if bound_to == node else Outcome.ELSEWHERE
 
 
-async def report_unschedulable(client: Client, clock: Clock, pod: Object, message: str) -> None:
-    """Sets PodScheduled=False, unless the pod says just that already."""
+async def report_unschedulable(
+    client: Client, clock: Clock, pod: Object, message: str, nominated: str | None = None
+) -> None:
+    """Sets PodScheduled=False, unless the pod says just that already; and its nominated node, where "" means none and
+    None leaves what there is."""
     before = meta.condition(pod, "PodScheduled") or {}
-    if before.get("status") == "False" and before.get("message") == message:
+    unchanged = nominated is None or nominated == ((pod.get("status") or {}).get("nominatedNodeName") or "")
+    if before.get("status") == "False" and before.get("message") == message and unchanged:
         return
     since = before.get("lastTransitionTime") if before.get("status") == "False" else None
     condition = {
@@ -76,5 +83,33 @@ async def report_unschedulable(client: Client, clock: Clock, pod: Object, messag
         "lastProbeTime": None,
         "lastTransitionTime": since or rfc3339(clock.now()),
     }
-    patch = {"metadata": {"uid": meta.uid(pod)}, "status": {"conditions": [condition]}}
+    status: Object = {"conditions": [condition]}
+    if nominated is not None:
+        status["nominatedNodeName"] = nominated or None
+    patch = {"metadata": {"uid": meta.uid(pod)}, "status": status}
     await client.patch(PODS, meta.name(pod), patch, meta.namespace(pod), type=PatchType.STRATEGIC, subresource="status")
+
+
+async def withdraw_nomination(client: Client, namespace: str, name: str, uid: str) -> None:
+    patch = {"metadata": {"uid": uid}, "status": {"nominatedNodeName": None}}
+    with suppress(NotFound, Conflict, Invalid):
+        await client.patch(PODS, name, patch, namespace, type=PatchType.STRATEGIC, subresource="status")
+
+
+async def evict(client: Client, clock: Clock, victim: Object, scheduler_name: str) -> bool:
+    """Says on the victim why it goes (KEP-3329) and deletes it, no other of its name. False: it was gone already."""
+    namespace, name, uid = meta.namespace(victim), meta.name(victim), meta.uid(victim)
+    condition = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": BY_SCHEDULER,
+        "message": f"{scheduler_name}: preempting to accommodate a higher priority pod",
+        "lastTransitionTime": rfc3339(clock.now()),
+    }
+    patch = {"metadata": {"uid": uid}, "status": {"conditions": [condition]}}
+    try:
+        await client.patch(PODS, name, patch, namespace, type=PatchType.STRATEGIC, subresource="status")
+        await client.delete(PODS, name, namespace, DeleteOptions(uid=uid))
+    except (NotFound, Conflict, Invalid):
+        return False
+    return True

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 from sampan_api import meta
 from sampan_api.meta import Object
 
-from sampan_master.scheduler.columns import ChangeLog, NodeColumns
+from sampan_master.scheduler.columns import PODS, ChangeLog, Ints, NodeColumns
 from sampan_master.scheduler.signature import Relations, Signature, signature
 from sampan_master.scheduler.workloads import Workloads
 
@@ -79,6 +79,8 @@ class Cluster:
         """Rises with each change of a namespace's labels."""
         self.workloads = Workloads()
         self.nominated: dict[str, Nominated] = {}
+        self.nominated_with_ports = 0
+        self._promises: defaultdict[str, dict[str, Nominated]] = defaultdict(dict)
         self._placed: dict[str, Placed] = {}
         self._on_row: defaultdict[int, dict[str, Placed]] = defaultdict(dict)
 
@@ -103,17 +105,40 @@ class Cluster:
         return True
 
     def nominate(self, pod: Object, pod_signature: Signature, node: str) -> None:
-        """`node` "" takes the nomination back."""
         uid = meta.uid(pod)
+        nominated = Nominated(uid, node, pod_signature, priority_of(pod))
+        if self.nominated.get(uid) == nominated:
+            return
+        self.withdraw(uid)
+        self.nominated[uid] = self._promises[node][uid] = nominated
+        self.nodes.promise(node, pod_signature.load, nominated.priority, 1)
+        self.nominated_with_ports += bool(pod_signature.load.ports)
+
+    def withdraw(self, uid: str) -> bool:
+        """The pod is nominated no more; says whether it was."""
         before = self.nominated.pop(uid, None)
-        if node:
-            self.nominated[uid] = Nominated(uid, node, pod_signature, priority_of(pod))
-        for name in {node, before.node if before else ""}:
-            if (row := self.nodes.row_of.get(name)) is not None:
-                self.nodes.changes.append(row)
+        if before is None:
+            return False
+        del self._promises[before.node][uid]
+        if not self._promises[before.node]:
+            del self._promises[before.node]
+        self.nodes.promise(before.node, before.signature.load, before.priority, -1)
+        self.nominated_with_ports -= bool(before.signature.load.ports)
+        return True
+
+    def promises(self, row: int, priority: int, uid: str = "") -> list[Nominated]:
+        """Who waits for room on this row and must be left it by a pod of `priority`, itself (`uid`) not counted."""
+        waiting = self._promises.get(self.nodes.names[row])
+        return [] if waiting is None else [n for n in waiting.values() if n.priority >= priority and n.uid != uid]
+
+    def promised_among(self, rows: Ints, priority: int) -> Ints:
+        """Those of `rows` where room is promised to pods of at least this priority."""
+        amounts = self.nodes.promised_from(priority)
+        return rows[:0] if amounts is None else rows[amounts[PODS, rows] > 0]
 
     def assume(self, pod: Object, pod_signature: Signature, row: int) -> str:
         node = self.nodes.names[row]
+        self.withdraw(meta.uid(pod))
         self._add(pod, pod_signature, node, assumed=True)
         return node
 

@@ -92,6 +92,8 @@ class NodeColumns:
         self.taint_classes: list[tuple[Taint, ...]] = [()]
         self.ports: dict[HostPort, Ints] = {}
         self.images = NodeImages()
+        self.promised: dict[int, Ints] = {}
+        """priority -> [resource, row]: room promised to pods of that priority that are not there yet."""
         self.node_changes: ChangeLog[int] = ChangeLog()
         self.changes: ChangeLog[int] = ChangeLog()
         self._objects: list[Object | None] = []
@@ -155,6 +157,27 @@ class NodeColumns:
         self.use(row, load, -1)
         self._release(row)
 
+    def promise(self, node_name: str, load: Load, priority: int, sign: int) -> None:
+        """Room on a node is promised (+1) to a pod of this priority, or the promise is taken back (-1)."""
+        row = self._row(node_name)
+        level = self.promised.get(priority)
+        if level is None:
+            level = self.promised[priority] = np.zeros_like(self.requested)
+        for name, amount in load.requests:
+            index = self.resource(name)
+            level = self.promised[priority]
+            level[index, row] += sign * amount
+        level[PODS, row] += sign
+        if sign < 0 and not level[PODS].any():
+            del self.promised[priority]
+        self.changes.append(row)
+        self._release(row)
+
+    def promised_from(self, priority: int) -> Ints | None:
+        """[resource, row]: what is promised to pods of at least this priority; None when nothing is."""
+        levels = [amounts for level, amounts in self.promised.items() if level >= priority]
+        return None if not levels else levels[0] if len(levels) == 1 else np.sum(levels, axis=0)
+
     def label_column(self, key: str) -> LabelColumn:
         """The column of a label key, made when a pod first asks about it."""
         column = self._label_columns.get(key)
@@ -172,6 +195,7 @@ class NodeColumns:
             empty = np.zeros((1, self._capacity), np.int64)
             self.allocatable = np.vstack((self.allocatable, empty))
             self.requested = np.vstack((self.requested, empty))
+            self.promised = {level: np.vstack((amounts, empty)) for level, amounts in self.promised.items()}
         return index
 
     def extract(self, rows: Ints) -> NodeColumns:
@@ -200,10 +224,10 @@ class NodeColumns:
         self.scoring_requested[0, row] += sign * load.scoring_requests[0]
         self.scoring_requested[1, row] += sign * load.scoring_requests[1]
         for port in load.ports:
-            self._port(port)[row] += sign
+            self.port(port)[row] += sign
         self.changes.append(row)
 
-    def _port(self, port: HostPort) -> Ints:
+    def port(self, port: HostPort) -> Ints:
         """How many pods of each row use this port; made when a pod first does."""
         column = self.ports.get(port)
         if column is None:
@@ -245,7 +269,7 @@ class NodeColumns:
         return row
 
     def _release(self, row: int) -> None:
-        if self.live[row] or self.requested[PODS, row]:
+        if self.live[row] or self.requested[PODS, row] or any(level[PODS, row] for level in self.promised.values()):
             return
         del self.row_of[self.names[row]]
         self.names[row] = ""
@@ -261,6 +285,7 @@ class NodeColumns:
         self.allocatable = np.pad(self.allocatable, ((0, 0), (0, more)))
         self.requested = np.pad(self.requested, ((0, 0), (0, more)))
         self.scoring_requested = np.pad(self.scoring_requested, ((0, 0), (0, more)))
+        self.promised = {level: np.pad(amounts, ((0, 0), (0, more))) for level, amounts in self.promised.items()}
         for column in self._label_columns.values():
             column.codes = np.concatenate((column.codes, np.full(more, ABSENT, np.int64)))
         self.ports = {port: np.pad(used, (0, more)) for port, used in self.ports.items()}

@@ -12,14 +12,14 @@ once more with those pods on them. Equal totals are drawn by a seeded generator.
 from __future__ import annotations
 
 import random
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 
-from sampan_master.scheduler.cluster import Cluster, Nominated
+from sampan_master.scheduler.cluster import Cluster
 from sampan_master.scheduler.columns import Bools, Ints, Rows
 from sampan_master.scheduler.hypothesis import Hypothesis
 from sampan_master.scheduler.plugins.plugin import MAX_SCORE, Normalise, Plugin, Refusal, RelationState, Scope, Score
@@ -75,14 +75,16 @@ class Engine:
         self._node_filters = [f for f in filters if f.scope is Scope.NODE]
         self._row_filters = [f for f in filters if f.scope is Scope.ROW]
         self._relations = [p for p in profile.plugins if p.relation is not None]
+        self.relation_names = frozenset(plugin.name for plugin in self._relations)
 
-    def choose(self, pod: Signature, *, uid: str = "", priority: int = 0, preferred: str = "") -> int | None:
-        """The row of the best node, or None when no node can take the pod. A pod does not stand in the way of itself:
-        `uid` is its own. When the node named `preferred` can take it, that is the answer."""
+    def choose(self, pod: Signature, *, uid: str = "", priority: int = 0) -> int | None:
+        """The row of the best node, or None when no node can take the pod. `uid` is its own: it does not stand in its
+        own way, and the node it is nominated for comes before all others."""
         value, states = self._value_with_relations(pod, uid, priority)
         if not value.size:
             return None
-        row = self.nodes.row_of.get(preferred) if preferred else None
+        own = self.cluster.nominated.get(uid)
+        row = None if own is None else self.nodes.row_of.get(own.node)
         if row is not None and value[row] != INFEASIBLE:
             return row
         totals = self._totals(pod, value, states)
@@ -94,6 +96,10 @@ class Engine:
 
     def feasible(self, pod: Signature, *, uid: str = "", priority: int = 0) -> bool:
         return bool((self._value_with_relations(pod, uid, priority)[0] != INFEASIBLE).any())
+
+    def fits(self, row: int, pod: Signature, *, uid: str = "", priority: int = 0) -> bool:
+        """Whether this one node can take the pod."""
+        return bool(self.with_promises(pod, np.array([row]), uid, priority).mask()[0])
 
     def totals(self, pod: Signature, *, uid: str = "", priority: int = 0) -> Ints:
         """Final score of every row, INFEASIBLE where it cannot run."""
@@ -110,10 +116,8 @@ class Engine:
             if passes is not None and not passes.all():
                 refusals += self.refusals_by(plugin, pod, rows[~passes])
                 rows = rows[passes]
-        crowded = self._promised_rows(uid, priority)
-        if crowded and rows.size:
-            refusals += self._with_promised(pod, crowded).refusals()
-        return refusals
+        crowded = self.cluster.promised_among(rows, priority)
+        return refusals + self.with_promises(pod, crowded, uid, priority).refusals() if crowded.size else refusals
 
     def refusals_by(self, plugin: Plugin, pod: Signature, rows: Ints) -> list[Refusal]:
         """What one plug-in has against these rows, all of which it refuses."""
@@ -169,18 +173,30 @@ class Engine:
     def _value_with_relations(
         self, pod: Signature, uid: str, priority: int
     ) -> tuple[Ints, list[tuple[str, RelationState]]]:
-        value, states = self._value(pod), self.states(pod)
+        value, states = self._value(pod, priority), self.states(pod)
+        value = self._with_own_promise(pod, uid, priority, value)
         everything = slice(0, self.nodes.size)
         for _, state in states:
             mask = state.mask(everything)
             if mask is not None:
                 value = np.where(mask, value, INFEASIBLE)
-        crowded = self._promised_rows(uid, priority) if self.cluster.nominated else None
-        if crowded:
-            supposed = self._with_promised(pod, crowded)
-            value = value.copy()
-            value[supposed.rows[~supposed.mask()]] = INFEASIBLE
+        if states and self.cluster.nominated:
+            crowded = self.cluster.promised_among(np.flatnonzero(value != INFEASIBLE), priority)
+            if crowded.size:
+                supposed = self.with_promises(pod, crowded, uid, priority)
+                value = value.copy()
+                value[supposed.rows[~supposed.mask()]] = INFEASIBLE
         return value, states
+
+    def _with_own_promise(self, pod: Signature, uid: str, priority: int, value: Ints) -> Ints:
+        """The room promised to the pod itself is free for it."""
+        own = self.cluster.nominated.get(uid)
+        row = None if own is None else self.nodes.row_of.get(own.node)
+        if row is None:
+            return value
+        value = value.copy()
+        value[row] = self._evaluate(pod, self._placement(pod), np.array([row]), priority, uid)[0]
+        return value
 
     def _totals(self, pod: Signature, value: Ints, states: list[tuple[str, RelationState]]) -> Ints:
         """The final scores, less what is the same for every row."""
@@ -199,20 +215,12 @@ class Engine:
                 totals[feasible] += weight * score
         return totals
 
-    def _promised_rows(self, uid: str, priority: int) -> dict[int, list[Nominated]]:
-        """Rows with room promised to others that are at least as important."""
-        found: defaultdict[int, list[Nominated]] = defaultdict(list)
-        for nominated in self.cluster.nominated.values():
-            row = self.nodes.row_of.get(nominated.node)
-            if row is not None and nominated.priority >= priority and nominated.uid != uid:
-                found[row].append(nominated)
-        return found
-
-    def _with_promised(self, pod: Signature, promised: dict[int, list[Nominated]]) -> Hypothesis:
-        supposed = Hypothesis(self, pod, np.array(sorted(promised), np.int64))
-        for i, row in enumerate(supposed.rows):
-            for nominated in promised[row]:
-                supposed.promise(i, nominated.signature)
+    def with_promises(self, pod: Signature, rows: Ints, uid: str, priority: int) -> Hypothesis:
+        """`rows` with the pods on them that are at least as important and promised room there."""
+        supposed = Hypothesis(self, pod, rows)
+        promised = self.nodes.promised_from(priority)
+        if promised is not None:
+            supposed.promise_all(promised[:, rows], self.cluster.nominated.get(uid), priority)
         return supposed
 
     def _shared(self, pod: Signature, value: Ints) -> Ints | int:
@@ -230,17 +238,18 @@ class Engine:
             total = total + self.profile.weights[name] * part
         return total
 
-    def _value(self, pod: Signature) -> Ints:
+    def _value(self, pod: Signature, priority: int) -> Ints:
         placement = self._placement(pod)
-        cache = self._recall(self._values, (pod.placement, pod.load), _ValueCache)
+        level = priority if self.cluster.nominated else None
+        cache = self._recall(self._values, (pod.placement, pod.load, level), _ValueCache)
         size, position = self.nodes.size, self.nodes.changes.position
         if cache.position == position and cache.value.size == size:
             return cache.value
         rows = self._stale_rows(self.nodes.changes.since(cache.position), cache.value.size)
         if rows is None:
-            cache.value = self._evaluate(pod, placement, slice(0, size))
+            cache.value = self._evaluate(pod, placement, slice(0, size), priority)
         else:
-            cache.value[rows] = self._evaluate(pod, placement, rows)
+            cache.value[rows] = self._evaluate(pod, placement, rows, priority)
         cache.position = position
         return cache.value
 
@@ -274,7 +283,7 @@ class Engine:
             return slice(changed[0], changed[0] + 1)
         return np.array(list(set(changed)), np.int64)
 
-    def _evaluate(self, pod: Signature, placement: _PlacementCache, rows: Rows) -> Ints:
+    def _evaluate(self, pod: Signature, placement: _PlacementCache, rows: Rows, priority: int, uid: str = "") -> Ints:
         mask = placement.mask[rows]
         for plugin in self._row_filters:
             mask = mask & plugin.mask(self.nodes, pod, rows)
@@ -282,8 +291,20 @@ class Engine:
         for name, score in self._own_scores:
             if score.applies(pod):
                 total += self.profile.weights[name] * score.vector(self.nodes, pod, rows)
+        if self.cluster.nominated:
+            mask = mask & ~self._promised_away(pod, rows, priority, uid)
         total[~mask] = INFEASIBLE
         return total
+
+    def _promised_away(self, pod: Signature, rows: Rows, priority: int, uid: str) -> Bools:
+        """Which of the rows have no room left once those it is promised to are there."""
+        numbers = self.nodes.row_numbers[rows]
+        away = np.zeros(numbers.shape, np.bool_)
+        crowded = self.cluster.promised_among(numbers, priority)
+        if crowded.size:
+            full = crowded[~self.passes(self.with_promises(pod, crowded, uid, priority), pod)]
+            away[np.isin(numbers, full) if numbers.size > 1 else full.size > 0] = True
+        return away
 
     def _recall(self, caches: OrderedDict[Hashable, V], key: Hashable, make: Callable[[], V]) -> V:
         """The cache of `key`, made when missing; the one not used for longest is forgotten."""

@@ -8,13 +8,14 @@ asked about it, and told the moves back.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from sampan_master.scheduler.cluster import Nominated
 from sampan_master.scheduler.columns import PODS, Bools, Ints, NodeColumns
 from sampan_master.scheduler.plugins.plugin import Refusal, RelationState
 from sampan_master.scheduler.signature import Load, Relations, Signature
@@ -41,20 +42,32 @@ class Hypothesis:
         if self._states:
             self._moves[i].append((pod.relations, sign))
 
-    def move_each(self, where: Ints, pods: list[Signature], sign: int) -> None:
+    def move_each(self, where: Ints, pods: Sequence[Signature], sign: int) -> None:
         """Pod k comes to row where[k] or leaves it; a row may be named several times."""
         if not pods:
             return
         np.add.at(self.nodes.requested.T, where, sign * _amounts(pods, self.nodes).T)
         for i, pod in zip(where.tolist(), pods, strict=True):
             for port in pod.load.ports:
-                self.nodes.ports[port][i] += sign
+                self.nodes.port(port)[i] += sign
             if self._states:
                 self._moves[i].append((pod.relations, sign))
 
-    def promise(self, i: int, pod: Signature) -> None:
-        """Room is kept on row `i` for this pod. Since it may never come, relations must hold with it and without."""
-        self.nodes.use(i, pod.load, 1)
+    def promise_all(self, amounts: Ints, own: Nominated | None, priority: int) -> None:
+        """Room is kept for pods of at least `priority`: `amounts[resource, row]`. `own` is the pod's own promise, which
+        does not bind it. Since the others may never come, relations must hold with them and without."""
+        self.nodes.requested[: len(amounts)] += amounts
+        if own is not None and own.priority >= priority and (i := self.nodes.row_of.get(own.node)) is not None:
+            self.nodes.use(i, own.signature.load, -1)
+        cluster, uid = self._engine.cluster, "" if own is None else own.uid
+        if self._states or cluster.nominated_with_ports:
+            for i in np.flatnonzero(amounts[PODS]).tolist():
+                for other in cluster.promises(int(self.rows[i]), priority, uid):
+                    self._promise(i, other.signature)
+
+    def _promise(self, i: int, pod: Signature) -> None:
+        for port in pod.load.ports:
+            self.nodes.port(port)[i] += 1
         if self._states:
             self._promised[i].append((pod.relations, 1))
 
@@ -105,7 +118,7 @@ class Hypothesis:
                 state.moved(row, group, -sign)
 
 
-def _amounts(pods: list[Signature], nodes: NodeColumns) -> Ints:
+def _amounts(pods: Sequence[Signature], nodes: NodeColumns) -> Ints:
     """[resource, pod]: what each pod takes of each resource."""
     columns: dict[Load, Ints] = {}
     for load in {pod.load for pod in pods}:

@@ -72,6 +72,7 @@ class SchedulingQueue:
         self._active: list[tuple[int, float, int, Waiting]] = []
         self._backing_off: list[tuple[float, int, Waiting]] = []
         self._unschedulable: defaultdict[Kind, set[Waiting]] = defaultdict(set)
+        self._refused_by: dict[Kind, frozenset[str]] = {}
         self._tickets = count(1)
 
     def __len__(self) -> int:
@@ -116,8 +117,10 @@ class SchedulingQueue:
             waiting.failed_at = now
             self._back_off(waiting, now)
 
-    def no_node_fits(self, waiting: Waiting, now: float) -> None:
+    def no_node_fits(self, waiting: Waiting, now: float, refused_by: frozenset[str] = frozenset()) -> None:
+        """`refused_by`: the plug-ins that said no; only what they look at can help."""
         if self._is_mine(waiting):
+            self._refused_by[waiting.kind] = refused_by
             waiting.failed_at = now
             waiting.place = Place.UNSCHEDULABLE
             self._unschedulable[waiting.kind].add(waiting)
@@ -125,11 +128,23 @@ class SchedulingQueue:
     def unschedulable_kinds(self) -> list[Kind]:
         return list(self._unschedulable)
 
+    def refused_by(self, kind: Kind) -> frozenset[str]:
+        """The plug-ins that refused this kind when it was last tried; nobody when none of it waits."""
+        return self._refused_by.get(kind, frozenset())
+
     def move(self, kinds: Iterable[Kind], now: float) -> None:
         """Something changed that may help these: active at once, or when their back-off is over."""
         for kind in kinds:
+            self._refused_by.pop(kind, None)
             for waiting in self._unschedulable.pop(kind, ()):
                 self._back_off(waiting, now)
+
+    def move_one(self, uid: str, now: float) -> None:
+        """Something changed that may help just this pod."""
+        waiting = self._pods.get(uid)
+        if waiting is not None and waiting.place is Place.UNSCHEDULABLE:
+            self._leave(waiting)
+            self._back_off(waiting, now)
 
     def tick(self, now: float) -> None:
         """Does what time brings: ended back-offs, and the flush of pods that waited too long for an event."""
@@ -174,6 +189,7 @@ class SchedulingQueue:
             group.discard(waiting)
             if not group:
                 del self._unschedulable[waiting.kind]
+                self._refused_by.pop(waiting.kind, None)
         waiting.place = Place.OUT
 
 

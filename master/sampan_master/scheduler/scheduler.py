@@ -1,10 +1,10 @@
-"""The scheduling loop.
+"""The scheduling loop: reads what happens, asks the planner what to do, does it.
 
-    informers ──► cluster (columns), queue
-    loop:  tick, move what an event can help ──► pop ──► engine.choose ──► assume ──► bind (a task, many at once)
-                                                          └─ None ──► verdict ──► condition, event, unschedulable
+    informers ──► planner ──► Bind    a Binding, an event
+                          ├─► Evict   the pod's condition and nominated node, then its victims, an event for each
+                          └─► Refuse  the pod's condition, an event
 
-Choosing is synchronous and touches nothing but memory; all writes are tasks of their own, bounded in number.
+Deciding is synchronous and touches nothing but memory; all writes are tasks of their own, bounded in number.
 """
 
 from __future__ import annotations
@@ -15,19 +15,16 @@ from collections.abc import Coroutine
 from typing import Any
 
 from sampan_api import meta
-from sampan_api.client import NAMESPACES, NODES, PODS, Client, EventType
+from sampan_api.client import NAMESPACES, NODES, PODDISRUPTIONBUDGETS, PODS, Client, EventType
 from sampan_api.clock import Clock
 from sampan_api.errors import ApiError
 from sampan_api.informer import Informer
 from sampan_api.meta import Object
 from sampan_api.recorder import EventRecorder
 
-from sampan_master.scheduler.binding import Outcome, bind, report_unschedulable
-from sampan_master.scheduler.cluster import Cluster, has_ended, node_of
+from sampan_master.scheduler.binding import Outcome, bind, evict, report_unschedulable, withdraw_nomination
 from sampan_master.scheduler.config import SchedulerConfig
-from sampan_master.scheduler.engine import Engine
-from sampan_master.scheduler.queue import Kind, SchedulingQueue, Waiting, kind_of
-from sampan_master.scheduler.verdict import NEVER_PREEMPTS, Verdict, explain
+from sampan_master.scheduler.planner import Bind, Decision, Evict, Planner, Refuse
 
 log = logging.getLogger(__name__)
 
@@ -43,27 +40,27 @@ async def run(client: Client, clock: Clock, config: SchedulerConfig) -> None:
 class Scheduler:
     def __init__(self, client: Client, clock: Clock, config: SchedulerConfig) -> None:
         self._client, self._clock, self._config = client, clock, config
-        self.cluster = Cluster()
-        self.queue = SchedulingQueue(config)
-        self.engines = {p.scheduler_name: Engine(self.cluster, p, config.seed) for p in config.profiles}
-        self._recorder = EventRecorder(client, clock, config.profiles[0].scheduler_name, series=True)
+        self.planner = Planner(config)
+        self._recorders = {name: EventRecorder(client, clock, name, series=True) for name in self.planner.engines}
         self._wake = asyncio.Event()
-        self._may_help = False
         self._writes: set[asyncio.Task[None]] = set()
-        self._verdicts: dict[Kind, tuple[tuple[int, int], Verdict]] = {}
 
     async def run(self) -> None:
-        nodes = Informer(self._client, NODES, self._clock)
-        pods = Informer(self._client, PODS, self._clock)
-        namespaces = Informer(self._client, NAMESPACES, self._clock)
-        namespaces.subscribe(self.on_namespace)
-        nodes.subscribe(self.on_node)
-        pods.subscribe(self.on_pod)
+        watched = {
+            NAMESPACES: self._on_namespace,
+            NODES: self._on_node,
+            PODDISRUPTIONBUDGETS: self._on_budget,
+            PODS: self._on_pod,
+        }
+        informers = [Informer(self._client, resource, self._clock) for resource in watched]
+        for informer in informers:
+            informer.subscribe(watched[informer.resource])
         async with asyncio.TaskGroup() as tasks:
-            for informer in (namespaces, nodes, pods):
+            for informer in informers:
                 tasks.create_task(informer.run())
-            tasks.create_task(self._recorder.run())
-            for informer in (namespaces, nodes, pods):
+            for recorder in self._recorders.values():
+                tasks.create_task(recorder.run())
+            for informer in informers:
                 await informer.synced()
             try:
                 await self._loop()
@@ -71,48 +68,45 @@ class Scheduler:
                 for write in self._writes:
                     write.cancel()
 
-    def on_node(self, event: EventType, node: Object, _old: Object | None) -> None:
+    def _on_node(self, event: EventType, node: Object, _old: Object | None) -> None:
         if event is EventType.DELETED:
-            self.cluster.nodes.remove_node(meta.name(node))
-        elif self.cluster.nodes.put_node(node):
-            self._may_help = True
-            self._wake.set()
+            self.planner.remove_node(meta.name(node))
+        else:
+            self.planner.put_node(node)
+        self._wake.set()
 
-    def on_namespace(self, event: EventType, namespace: Object, _old: Object | None) -> None:
+    def _on_namespace(self, event: EventType, namespace: Object, _old: Object | None) -> None:
         labels = None if event is EventType.DELETED else meta.labels(namespace)
-        if self.cluster.put_namespace(meta.name(namespace), labels):
-            self._may_help = True
-            self._wake.set()
+        self.planner.put_namespace(meta.name(namespace), labels)
+        self._wake.set()
 
-    def on_pod(self, event: EventType, pod: Object, _old: Object | None) -> None:
-        uid = meta.uid(pod)
-        if event is EventType.DELETED or has_ended(pod):
-            self.queue.remove(uid)
-            if self.cluster.remove(uid):
-                self._may_help = True
-        elif node_of(pod):
-            self.queue.remove(uid)
-            if self.cluster.saw_bound(pod):
-                self._may_help = True
-        elif meta.is_deleting(pod) or pod["spec"].get("schedulerName") not in self.engines:
-            self.queue.remove(uid)
-        elif not self.cluster.is_placed(uid):
-            self.queue.put(pod, kind_of(pod), self._clock.monotonic())
+    def _on_budget(self, event: EventType, budget: Object, _old: Object | None) -> None:
+        if event is EventType.DELETED:
+            self.planner.budgets.remove(budget)
+        else:
+            self.planner.budgets.put(budget)
+
+    def _on_pod(self, event: EventType, pod: Object, _old: Object | None) -> None:
+        if event is EventType.DELETED:
+            self.planner.remove_pod(meta.uid(pod))
+        else:
+            self.planner.put_pod(pod, self._clock.monotonic())
         self._wake.set()
 
     async def _loop(self) -> None:
         while True:
             self._wake.clear()
-            self._requeue()
-            self.schedule_some()
-            if self.queue.has_active() and len(self._writes) < self._config.binds_in_flight:
+            self.planner.requeue(self._clock.monotonic())
+            self._schedule_some()
+            busy = self.planner.checks_left or self.planner.queue.has_active()
+            if busy and len(self._writes) < self._config.binds_in_flight:
                 await asyncio.sleep(0)
             else:
                 await self._wait()
 
     async def _wait(self) -> None:
         """Until something happens, a write ends, or the queue has something to do."""
-        seconds = self.queue.next_tick(self._clock.monotonic())
+        seconds = self.planner.queue.next_tick(self._clock.monotonic())
         woken = asyncio.ensure_future(self._wake.wait())
         waiting: set[asyncio.Future[Any]] = {woken}
         if seconds is not None:
@@ -123,66 +117,64 @@ class Scheduler:
             for future in waiting:
                 future.cancel()
 
-    def _requeue(self) -> None:
-        now = self._clock.monotonic()
-        if self._may_help:
-            self._may_help = False
-            helped = [kind for kind in self.queue.unschedulable_kinds() if self._feasible(kind)]
-            self.queue.move(helped, now)
-        self.queue.tick(now)
-
-    def schedule_some(self) -> None:
+    def _schedule_some(self) -> None:
         for _ in range(min(_BATCH, self._config.binds_in_flight - len(self._writes))):
-            waiting = self.queue.pop()
-            if waiting is None:
+            decision = self.planner.next(self._clock.monotonic())
+            if decision is None:
                 return
-            engine = self.engines[waiting.kind.profile]
-            row = engine.choose(waiting.kind.signature, uid=meta.uid(waiting.pod), priority=waiting.kind.priority)
-            if row is None:
-                self._unschedulable(waiting)
-                continue
-            node = self.cluster.assume(waiting.pod, waiting.kind.signature, row)
-            self._start(self._bind(waiting, node))
+            self._start(self._perform(decision))
 
-    def _feasible(self, kind: Kind) -> bool:
-        return self.engines[kind.profile].feasible(kind.signature, priority=kind.priority)
+    def _perform(self, decision: Decision) -> Coroutine[Any, Any, None]:
+        match decision:
+            case Bind():
+                return self._bind(decision)
+            case Evict():
+                return self._evict(decision)
+            case Refuse():
+                return self._refuse(decision)
 
-    def _verdict(self, waiting: Waiting) -> Verdict:
-        """Why this pod fits nowhere now; the same for all of its kind until something changes."""
-        kind = waiting.kind
-        position = (self.cluster.nodes.changes.position, self.cluster.namespace_position)
-        known = self._verdicts.get(kind)
-        if known is None or known[0] != position:
-            if len(self._verdicts) > 1000:
-                self._verdicts.clear()
-            uid = meta.uid(waiting.pod)
-            verdict = explain(self.engines[kind.profile], kind.signature, uid=uid, priority=kind.priority)
-            known = self._verdicts[kind] = (position, verdict)
-        return known[1]
-
-    def _unschedulable(self, waiting: Waiting) -> None:
-        pod = waiting.pod
-        verdict = self._verdict(waiting)
-        never = pod["spec"].get("preemptionPolicy") == "Never"
-        message = verdict.message(NEVER_PREEMPTS if never else verdict.no_preemption())
-        self.queue.no_node_fits(waiting, self._clock.monotonic())
-        self._recorder.record(PODS, pod, "Warning", "FailedScheduling", message, action="Scheduling")
-        self._start(report_unschedulable(self._client, self._clock, pod, message))
-
-    async def _bind(self, waiting: Waiting, node: str) -> None:
-        pod, uid = waiting.pod, meta.uid(waiting.pod)
-        outcome = await bind(self._client, self._clock, pod, node)
+    async def _bind(self, decision: Bind) -> None:
+        waiting, pod = decision.waiting, decision.waiting.pod
+        outcome = await bind(self._client, self._clock, pod, decision.node)
         if outcome is Outcome.BOUND:
-            self.queue.remove(uid)
-            message = f"Successfully assigned {meta.namespace(pod)}/{meta.name(pod)} to {node}"
-            self._recorder.record(PODS, pod, "Normal", "Scheduled", message, action="Binding")
-            return
-        self.cluster.forget(uid)
-        self._may_help = True
-        if outcome is Outcome.ELSEWHERE:
-            self.queue.remove(uid)
+            self.planner.bound(waiting)
+            message = f"Successfully assigned {meta.namespace(pod)}/{meta.name(pod)} to {decision.node}"
+            self._recorder(pod).record(PODS, pod, "Normal", "Scheduled", message, action="Binding")
+        elif outcome is Outcome.ELSEWHERE:
+            self.planner.elsewhere(waiting)
         else:
-            self.queue.retry_later(waiting, self._clock.monotonic())
+            self.planner.not_bound(waiting, self._clock.monotonic())
+
+    async def _refuse(self, decision: Refuse) -> None:
+        pod, message = decision.waiting.pod, decision.message
+        self._recorder(pod).record(PODS, pod, "Warning", "FailedScheduling", message, action="Scheduling")
+        await report_unschedulable(self._client, self._clock, pod, message, "" if decision.gave_up else None)
+
+    async def _evict(self, decision: Evict) -> None:
+        """The nomination is stored before anybody goes: a scheduler that starts anew then knows for whom they went."""
+        pod, message = decision.waiting.pod, decision.message
+        self._recorder(pod).record(PODS, pod, "Warning", "FailedScheduling", message, action="Scheduling")
+        try:
+            await report_unschedulable(self._client, self._clock, pod, message, decision.node)
+            await self._evict_victims(decision)
+        except ApiError:
+            self.planner.queue.move_one(meta.uid(pod), self._clock.monotonic())
+            raise
+
+    async def _evict_victims(self, decision: Evict) -> None:
+        pod = decision.waiting.pod
+        for placed in decision.victims:
+            if await evict(self._client, self._clock, placed.pod, decision.waiting.kind.profile):
+                told = f"Preempted by pod {meta.uid(pod)} on node {decision.node}"
+                self._recorder(pod).record(PODS, placed.pod, "Normal", "Preempted", told, action="Preempting")
+        for nominated in decision.displaced:
+            other = self.planner.queue.get(nominated.uid)
+            if other is not None:
+                namespace, name = other.key
+                await withdraw_nomination(self._client, namespace, name, nominated.uid)
+
+    def _recorder(self, pod: Object) -> EventRecorder:
+        return self._recorders[pod["spec"]["schedulerName"]]
 
     def _start(self, write: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(self._contained(write))

@@ -14,6 +14,7 @@ from sampan_master.scheduler.plugins.plugin import Refusal
 from sampan_master.scheduler.signature import Signature
 
 NEVER_PREEMPTS = "not eligible due to preemptionPolicy=Never."
+WAITS_FOR_VICTIMS = "not eligible due to a terminating pod on the nominated node."
 NO_VICTIMS = "No preemption victims found for incoming pod"
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
 

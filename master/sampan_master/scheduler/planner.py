@@ -1,0 +1,218 @@
+"""What the scheduler decides, without doing it: news goes in, decisions come out, nothing waits and nothing is written.
+
+    put_node, put_pod, …  ──► cluster (columns), queue, what may help whom
+    next(now)             ──► Bind(pod, node) | Evict(pod, node, victims) | Refuse(pod)
+
+A decision to bind is assumed at once, so that the next one counts on it; `bound`, `elsewhere` and `not_bound` say what
+became of it. Pods no node can take wait until an event can help them: which events may is said by the plug-ins that
+refused (room by any node or leaving pod; company, that is other pods' coming, only where relations refused), and then
+the engine is asked whether it did, so that nobody is tried in vain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sampan_api import meta
+from sampan_api.meta import Object
+
+from sampan_master.scheduler.budgets import Budgets
+from sampan_master.scheduler.cluster import Cluster, Nominated, Placed, has_ended, node_of
+from sampan_master.scheduler.config import SchedulerConfig
+from sampan_master.scheduler.engine import Engine
+from sampan_master.scheduler.preemption import Preemption
+from sampan_master.scheduler.queue import Kind, SchedulingQueue, Waiting, kind_of
+from sampan_master.scheduler.verdict import NEVER_PREEMPTS, WAITS_FOR_VICTIMS, Verdict, explain
+
+_CHECKS = 128
+"""Kinds of waiting pods that are asked about at one go when something may help them."""
+_VERDICTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    waiting: Waiting
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evict:
+    """The pod waits for room on `node`; `displaced` are less important pods that were promised room there."""
+
+    waiting: Waiting
+    node: str
+    victims: tuple[Placed, ...]
+    displaced: tuple[Nominated, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """No node fits. `gave_up`: its nomination came to nothing and is taken back."""
+
+    waiting: Waiting
+    message: str
+    gave_up: bool
+
+
+Decision: TypeAlias = Bind | Evict | Refuse
+
+
+class Planner:
+    def __init__(self, config: SchedulerConfig) -> None:
+        self.cluster, self.budgets = Cluster(), Budgets()
+        self.queue = SchedulingQueue(config)
+        self.engines = {p.scheduler_name: Engine(self.cluster, p, config.seed) for p in config.profiles}
+        self._preemptions = {
+            name: Preemption(engine, self.budgets, config.seed) for name, engine in self.engines.items()
+        }
+        self._verdicts: dict[Kind, tuple[tuple[int, int], Verdict]] = {}
+        self._to_check: dict[Kind, None] = {}
+        self._looked_at = 0
+
+    # News.
+
+    def put_node(self, node: Object) -> None:
+        if self.cluster.nodes.put_node(node):
+            self._may_help(room=True)
+
+    def remove_node(self, name: str) -> None:
+        self.cluster.nodes.remove_node(name)
+        self._may_help(room=False)
+
+    def put_namespace(self, name: str, labels: dict[str, str] | None) -> None:
+        """`labels` None: it is gone."""
+        if self.cluster.put_namespace(name, labels):
+            self._may_help(room=False)
+
+    def put_pod(self, pod: Object, now: float) -> None:
+        uid = meta.uid(pod)
+        if has_ended(pod):
+            self.remove_pod(uid)
+        elif node_of(pod):
+            self.queue.remove(uid)
+            self.cluster.withdraw(uid)
+            if self.cluster.saw_bound(pod):
+                self._may_help(room=True)
+        elif meta.is_deleting(pod) or pod["spec"].get("schedulerName") not in self.engines:
+            self._leaves_queue(uid)
+        elif not self.cluster.is_placed(uid):
+            self._put_waiting(pod, now)
+
+    def remove_pod(self, uid: str) -> None:
+        self._leaves_queue(uid)
+        if self.cluster.remove(uid):
+            self._may_help(room=True)
+
+    # Decisions.
+
+    def next(self, now: float) -> Decision | None:
+        """The decision about the next pod, None when there is none to try."""
+        waiting = self.queue.pop()
+        if waiting is None:
+            return None
+        kind, uid = waiting.kind, meta.uid(waiting.pod)
+        row = self.engines[kind.profile].choose(kind.signature, uid=uid, priority=kind.priority)
+        if row is not None:
+            return Bind(waiting, self.cluster.assume(waiting.pod, kind.signature, row))
+        return self._no_node(waiting, uid, now)
+
+    def bound(self, waiting: Waiting) -> None:
+        """The binding is stored. Whoever waits for this pod's company may be helped."""
+        self.queue.remove(meta.uid(waiting.pod))
+        self._may_help(room=False)
+
+    def elsewhere(self, waiting: Waiting) -> None:
+        """Somebody else bound the pod, or it is gone."""
+        self._forget(waiting)
+        self.queue.remove(meta.uid(waiting.pod))
+
+    def not_bound(self, waiting: Waiting, now: float) -> None:
+        """The binding was refused and the pod is still free."""
+        self._forget(waiting)
+        self.queue.retry_later(waiting, now)
+
+    def requeue(self, now: float) -> None:
+        """Lets go of pods that have been helped, or whose time has come. `checks_left` says whether to call again."""
+        changes = self.cluster.nodes.changes
+        for row in set(changes.since(self._looked_at) or ()) if self.cluster.nominated else ():
+            self._check_nominated(row, now)
+        self._looked_at = changes.position
+        for _ in range(min(_CHECKS, len(self._to_check))):
+            kind = next(iter(self._to_check))
+            del self._to_check[kind]
+            if self.engines[kind.profile].feasible(kind.signature, priority=kind.priority):
+                self.queue.move([kind], now)
+        self.queue.tick(now)
+
+    @property
+    def checks_left(self) -> bool:
+        return bool(self._to_check)
+
+    def verdict(self, waiting: Waiting) -> Verdict:
+        """Why this pod fits nowhere now; the same for all of its kind until something changes."""
+        kind, uid = waiting.kind, meta.uid(waiting.pod)
+        engine = self.engines[kind.profile]
+        if uid in self.cluster.nominated:
+            return explain(engine, kind.signature, uid=uid, priority=kind.priority)
+        position = (self.cluster.nodes.changes.position, self.cluster.namespace_position)
+        known = self._verdicts.get(kind)
+        if known is None or known[0] != position:
+            if len(self._verdicts) > _VERDICTS:
+                self._verdicts.clear()
+            known = self._verdicts[kind] = (position, explain(engine, kind.signature, priority=kind.priority))
+        return known[1]
+
+    def _no_node(self, waiting: Waiting, uid: str, now: float) -> Decision:
+        kind, verdict = waiting.kind, self.verdict(waiting)
+        self.queue.no_node_fits(waiting, now, frozenset(refusal.plugin for refusal in verdict.refusals))
+        if waiting.pod["spec"].get("preemptionPolicy") == "Never":
+            return Refuse(waiting, verdict.message(NEVER_PREEMPTS), False)
+        preemption = self._preemptions[kind.profile]
+        if preemption.waits(uid, kind.priority):
+            return Refuse(waiting, verdict.message(WAITS_FOR_VICTIMS), False)
+        victims = preemption.choose(kind.signature, uid, kind.priority)
+        if victims is None:
+            return Refuse(waiting, verdict.message(verdict.no_preemption()), self.cluster.withdraw(uid))
+        node = self.cluster.nodes.names[victims.row]
+        displaced = [n for n in self.cluster.promises(victims.row, -(1 << 31)) if n.priority < kind.priority]
+        for nominated in displaced:
+            self.cluster.withdraw(nominated.uid)
+        self.cluster.nominate(waiting.pod, kind.signature, node)
+        return Evict(waiting, node, tuple(victims.pods), tuple(displaced), verdict.message())
+
+    def _put_waiting(self, pod: Object, now: float) -> None:
+        kind, node = kind_of(pod), (pod.get("status") or {}).get("nominatedNodeName") or ""
+        before = self.queue.get(meta.uid(pod))
+        said = (before.pod.get("status") or {}).get("nominatedNodeName") if before is not None else None
+        if node:
+            self.cluster.nominate(pod, kind.signature, node)
+        elif said:
+            # Only what somebody took back counts as taken back: news from before our own nomination does not.
+            self.cluster.withdraw(meta.uid(pod))
+        self.queue.put(pod, kind, now)
+
+    def _leaves_queue(self, uid: str) -> None:
+        self.queue.remove(uid)
+        if self.cluster.withdraw(uid):
+            self._may_help(room=True)
+
+    def _forget(self, waiting: Waiting) -> None:
+        self.cluster.forget(meta.uid(waiting.pod))
+        self._may_help(room=True)
+
+    def _may_help(self, *, room: bool) -> None:
+        """There may be more room; or only company has changed, which matters to those that relations refused."""
+        for kind in self.queue.unschedulable_kinds():
+            if room or self.queue.refused_by(kind) & self.engines[kind.profile].relation_names:
+                self._to_check[kind] = None
+
+    def _check_nominated(self, row: int, now: float) -> None:
+        """The room promised to a pod does not count as taken when it is asked about itself."""
+        for nominated in self.cluster.promises(row, -(1 << 31)):
+            waiting = self.queue.get(nominated.uid)
+            if waiting is not None:
+                engine = self.engines[waiting.kind.profile]
+                if engine.fits(row, nominated.signature, uid=nominated.uid, priority=nominated.priority):
+                    self.queue.move_one(nominated.uid, now)

@@ -1,0 +1,190 @@
+"""Which pods must go so that a more important one can run: DefaultPreemption.
+
+On every node all pods of lower priority are supposed away; if the pod fits then, as many as possible are put back, the
+most important first, those that a disruption budget protects before all others. Who cannot go back is a victim. The
+node that is hurt least is taken:
+
+    fewest budgets violated ─► lowest priority of the greatest victim ─► smallest sum of priorities ─► fewest victims
+    ─► the greatest victims started last
+
+What it costs on a row depends on that row alone, so costs are kept per (signature, priority) and recomputed for changed
+rows. Relations to other pods break that rule: for them a sample of the rows is tried afresh each time, as upstream
+does for all pods.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from sampan_api import meta
+from sampan_api.clock import parse_time
+
+from sampan_master.scheduler.budgets import Budgets
+from sampan_master.scheduler.cluster import Placed
+from sampan_master.scheduler.columns import Bools, Ints
+from sampan_master.scheduler.engine import Engine
+from sampan_master.scheduler.hypothesis import Hypothesis
+from sampan_master.scheduler.signature import Signature
+
+_OFFSET = 1 << 31
+"""Added to each priority in a sum, so that each further victim weighs, even one of negative priority (upstream)."""
+BY_SCHEDULER = "PreemptionByScheduler"
+"""The reason of the condition DisruptionTarget on a victim (KEP-3329)."""
+_NOT_STARTED = 1 << 40
+_CRITERIA = 5
+_REMEMBERED = 32
+_LEAST_SHARE, _LEAST_ROWS = 0.1, 100
+"""How many rows are tried when costs cannot be kept (DefaultPreemptionArgs minCandidateNodes*)."""
+
+
+class Victims(NamedTuple):
+    row: int
+    pods: list[Placed]
+    violations: int
+
+
+@dataclass(slots=True)
+class _Costs:
+    """`table[criterion, row]`, smaller is better; `possible` says on which rows eviction opens the node at all."""
+
+    position: int
+    budgets: int
+    table: Ints
+    possible: Bools
+
+
+class Preemption:
+    """What one profile would evict."""
+
+    def __init__(self, engine: Engine, budgets: Budgets, seed: int) -> None:
+        self._engine, self._cluster, self._budgets = engine, engine.cluster, budgets
+        self._random = random.Random(seed)
+        self._kept: OrderedDict[tuple[Signature, int], _Costs] = OrderedDict()
+
+    def choose(self, pod: Signature, uid: str, priority: int) -> Victims | None:
+        """The node that is hurt least and who must leave it; None when no eviction opens any node."""
+        if all(other >= priority for other in self._cluster.priorities):
+            return None
+        candidates = self._own_row(uid)
+        if self._engine.states(pod):
+            candidates += self._sample()
+        elif (row := _cheapest(self._costs(pod, priority))) is not None:
+            candidates.append(row)
+        if not candidates:
+            return None
+        found = self.dry_run(pod, uid, priority, np.array(candidates))
+        return min((victims for victims in found if victims.pods), key=_cost, default=None)
+
+    def waits(self, uid: str, priority: int) -> bool:
+        """Whether pods that were evicted for this one are still on their way out: then it evicts nobody else."""
+        pods = [placed for row in self._own_row(uid) for placed in self._cluster.pods_on(row)]
+        return any(p.priority < priority and meta.is_deleting(p.pod) and _was_preempted(p) for p in pods)
+
+    def _own_row(self, uid: str) -> list[int]:
+        """Where the pod is nominated already; kept costs, which are those of a kind, count its own promise too."""
+        own = self._cluster.nominated.get(uid)
+        row = None if own is None else self._cluster.nodes.row_of.get(own.node)
+        return [] if row is None else [row]
+
+    def dry_run(self, pod: Signature, uid: str, priority: int, rows: Ints) -> list[Victims]:
+        """For each row who would have to go; nobody when that does not help."""
+        supposed = self._engine.with_promises(pod, rows, uid, priority)
+        order, protected = self._potential_victims(rows, priority)
+        flat = [placed for placed_here in order for placed in placed_here]
+        where = np.repeat(np.arange(rows.size), [len(placed_here) for placed_here in order])
+        supposed.move_each(where, [placed.signature for placed in flat], -1)
+        fits = supposed.mask()
+        victims: list[list[Placed]] = [[] for _ in order]
+        violations = [0] * rows.size
+        for k in range(max(map(len, order), default=0)):
+            here = [i for i in range(rows.size) if fits[i] and k < len(order[i])]
+            for i in _stay_out(supposed, here, [order[i][k].signature for i in here]):
+                victims[i].append(order[i][k])
+                violations[i] += k < protected[i]
+        return [Victims(*found) for found in zip(rows.tolist(), victims, violations, strict=True)]
+
+    def _potential_victims(self, rows: Ints, priority: int) -> tuple[list[list[Placed]], list[int]]:
+        """Per row the pods that may go, in the order they are put back, and how many of the first are protected."""
+        order: list[list[Placed]] = []
+        protected: list[int] = []
+        for row in rows.tolist():
+            lower = [placed for placed in self._cluster.pods_on(row) if placed.priority < priority]
+            if len(lower) > 1:
+                lower.sort(key=_importance)
+            violating = self._budgets.violating(lower)
+            order.append(violating + [p for p in lower if p not in violating] if violating else lower)
+            protected.append(len(violating))
+        return order, protected
+
+    def _costs(self, pod: Signature, priority: int) -> _Costs:
+        nodes = self._cluster.nodes
+        key, size = (pod, priority), nodes.size
+        kept = self._kept.get(key)
+        changed = nodes.changes.since(kept.position) if kept is not None else None
+        if kept is None or changed is None or kept.budgets != self._budgets.position or kept.possible.size != size:
+            kept = _Costs(-1, -1, np.zeros((_CRITERIA, size), np.int64), np.zeros(size, np.bool_))
+            rows = np.flatnonzero(nodes.live[:size])
+        else:
+            rows = np.array([row for row in set(changed) if nodes.live[row]], np.int64)
+            kept.possible[changed] = False
+        found = self.dry_run(pod, "", priority, rows) if rows.size else []
+        for row, victims in zip(rows.tolist(), found, strict=True):
+            kept.possible[row] = bool(victims.pods)
+            if victims.pods:
+                kept.table[:, row] = _cost(victims)
+        kept.position, kept.budgets = nodes.changes.position, self._budgets.position
+        self._kept[key] = kept
+        self._kept.move_to_end(key)
+        if len(self._kept) > _REMEMBERED:
+            self._kept.popitem(last=False)
+        return kept
+
+    def _sample(self) -> list[int]:
+        rows = np.flatnonzero(self._cluster.nodes.live[: self._cluster.nodes.size])
+        wanted = max(int(rows.size * _LEAST_SHARE), _LEAST_ROWS)
+        start = self._random.randrange(max(rows.size, 1))
+        return [int(row) for row in np.roll(rows, -start)[:wanted]]
+
+
+def _stay_out(supposed: Hypothesis, here: list[int], pods: Sequence[Signature]) -> list[int]:
+    """Puts pods[k] back on row here[k]; those with whom the newcomer does not fit are taken away again, and told."""
+    supposed.move_each(np.array(here, np.int64), pods, 1)
+    fits = supposed.mask()
+    out = [k for k, i in enumerate(here) if not fits[i]]
+    supposed.move_each(np.array([here[k] for k in out], np.int64), [pods[k] for k in out], -1)
+    return [here[k] for k in out]
+
+
+def _was_preempted(placed: Placed) -> bool:
+    return (meta.condition(placed.pod, "DisruptionTarget") or {}).get("reason") == BY_SCHEDULER
+
+
+def _importance(placed: Placed) -> tuple[int, int]:
+    """Sorts the most important first: higher priority, then longer running."""
+    return -placed.priority, _started(placed)
+
+
+def _started(placed: Placed) -> int:
+    stamp = (placed.pod.get("status") or {}).get("startTime")
+    return int(parse_time(stamp)) if stamp else _NOT_STARTED
+
+
+def _cost(victims: Victims) -> tuple[int, int, int, int, int]:
+    highest = max(placed.priority for placed in victims.pods)
+    total = sum(placed.priority + _OFFSET for placed in victims.pods)
+    first = min(_started(placed) for placed in victims.pods if placed.priority == highest)
+    return victims.violations, highest, total, len(victims.pods), -first
+
+
+def _cheapest(costs: _Costs) -> int | None:
+    rows = np.flatnonzero(costs.possible)
+    for criterion in costs.table:
+        values = criterion[rows]
+        if rows.size > 1:
+            rows = rows[values == values.min()]
+    return int(rows[0]) if rows.size else None

@@ -1,0 +1,168 @@
+"""Who is evicted, decided by the planner alone."""
+
+from sampan_api.clock import rfc3339
+from sampan_master.scheduler.config import SchedulerConfig
+from sampan_master.scheduler.planner import Bind, Evict, Planner, Refuse
+
+NOW = 1_700_000_000.0
+
+
+def node(name, cpu="4", **spec):
+    allocatable = {"cpu": cpu, "memory": "8Gi", "pods": "10"}
+    return {
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
+        "spec": spec,
+        "status": {"allocatable": allocatable},
+    }
+
+
+def pod(name, cpu, priority=0, *, on="", started=0, labels=None, **spec):
+    containers = [{"name": "c", "image": "i", "resources": {"requests": {"cpu": cpu}}}]
+    return {
+        "metadata": {"name": name, "namespace": "d", "uid": name, "labels": labels or {}, "generation": 1},
+        "spec": {
+            "containers": containers,
+            "priority": priority,
+            "schedulerName": "default-scheduler",
+            **({"nodeName": on} if on else {}),
+            **spec,
+        },
+        "status": {"startTime": rfc3339(NOW + started)} if on else {},
+    }
+
+
+def budget(name, labels, allowed):
+    return {
+        "metadata": {"name": name, "namespace": "d"},
+        "spec": {"selector": {"matchLabels": labels}},
+        "status": {"disruptionsAllowed": allowed},
+    }
+
+
+def planner(*objects):
+    made = Planner(SchedulerConfig())
+    for thing in objects:
+        if "containers" in thing["spec"]:
+            made.put_pod(thing, 0.0)
+        elif "selector" in thing["spec"]:
+            made.budgets.put(thing)
+        else:
+            made.put_node(thing)
+    return made
+
+
+def evicted(*objects):
+    """(node, names of the victims) of the one pod that waits."""
+    decision = planner(*objects).next(0.0)
+    assert isinstance(decision, Evict), decision
+    return decision.node, sorted(placed.uid for placed in decision.victims)
+
+
+def test_only_as_many_go_as_must_and_the_most_important_stay():
+    pods = [pod("a", "1", 5, on="n1"), pod("b", "1", 1, on="n1"), pod("c", "2", 3, on="n1")]
+    assert evicted(node("n1"), *pods, pod("x", "1", 10)) == ("n1", ["b"])
+    assert evicted(node("n1"), *pods, pod("x", "3", 10)) == ("n1", ["b", "c"])
+
+
+def test_equals_are_not_evicted():
+    made = planner(node("n1"), pod("a", "4", 10, on="n1"), pod("x", "1", 10))
+    decision = made.next(0.0)
+    assert isinstance(decision, Refuse)
+    assert decision.message == (
+        "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: "
+        "1 No preemption victims found for incoming pod."
+    )
+
+
+def test_a_pod_that_never_preempts_waits():
+    made = planner(node("n1"), pod("a", "4", on="n1"), pod("x", "1", 10, preemptionPolicy="Never"))
+    decision = made.next(0.0)
+    assert isinstance(decision, Refuse)
+    assert decision.message.endswith("preemption: not eligible due to preemptionPolicy=Never.")
+
+
+def test_no_eviction_where_it_does_not_help():
+    nodes = (node("n1", cpu="2"), node("n2", unschedulable=True), node("n3"))
+    pods = [pod(f"p{i}", "2", on=f"n{i}") for i in (1, 2, 3)]
+    assert evicted(*nodes, *pods, pod("x", "3", 10)) == ("n3", ["p3"])
+
+
+def test_a_node_where_no_budget_breaks_comes_first_even_with_more_important_victims():
+    pods = [pod("a", "4", 1, on="n1", labels={"app": "a"}), pod("b", "4", 7, on="n2")]
+    objects = (node("n1"), node("n2"), *pods, pod("x", "1", 10))
+    assert evicted(*objects) == ("n1", ["a"])
+    assert evicted(*objects, budget("a", {"app": "a"}, 1)) == ("n1", ["a"])
+    assert evicted(*objects, budget("a", {"app": "a"}, 0)) == ("n2", ["b"])
+
+
+def test_protected_pods_are_put_back_before_more_important_ones():
+    pods = [pod("a", "2", 1, on="n1", labels={"app": "a"}), pod("b", "2", 7, on="n1")]
+    assert evicted(node("n1"), *pods, pod("x", "2", 10), budget("a", {"app": "a"}, 0)) == ("n1", ["b"])
+
+
+def test_then_the_least_greatest_victim_then_the_smallest_sum_then_the_fewest_then_the_youngest():
+    x = pod("x", "4", 100)
+    nodes = (node("n1"), node("n2"))
+    assert evicted(*nodes, pod("a", "4", 9, on="n1"), pod("b", "4", 8, on="n2"), x)[0] == "n2"
+    two = [pod("b", "2", 9, on="n2"), pod("c", "2", 1, on="n2")]
+    assert evicted(*nodes, pod("a", "4", 9, on="n1"), *two, x)[0] == "n1"
+    negative = [pod("b", "2", 9, on="n2"), pod("c", "2", -5, on="n2")]
+    assert evicted(*nodes, pod("a", "4", 9, on="n1"), *negative, x)[0] == "n1"
+    assert evicted(*nodes, pod("a", "4", 9, on="n1"), pod("b", "4", 9, on="n2", started=5), x)[0] == "n2"
+
+
+def test_room_that_was_made_is_kept_from_lesser_pods_and_given_to_its_pod():
+    made = planner(node("n1"), pod("a", "4", 1, on="n1"), pod("x", "3", 10))
+    assert isinstance(made.next(0.0), Evict)
+    made.remove_pod("a")
+    made.put_pod(pod("lesser", "2", 5), 1.0)
+    refused = made.next(1.0)
+    assert isinstance(refused, Refuse)
+    assert "Insufficient cpu" in refused.message
+    made.put_pod(pod("small", "1", 5), 1.0)
+    assert isinstance(made.next(1.0), Bind)
+    made.requeue(20.0)
+    decision = made.next(20.0)
+    assert isinstance(decision, Bind)
+    assert decision.waiting.pod["metadata"]["name"] == "x"
+    assert not made.cluster.nominated
+
+
+def test_a_more_important_pod_takes_the_promised_room_and_the_promise():
+    made = planner(node("n1"), pod("a", "4", 1, on="n1"), pod("x", "3", 10))
+    assert isinstance(made.next(0.0), Evict)
+    made.put_pod(pod("greater", "3", 20), 1.0)
+    decision = made.next(1.0)
+    assert isinstance(decision, Evict)
+    assert [nominated.uid for nominated in decision.displaced] == ["x"]
+    assert list(made.cluster.nominated) == ["greater"]
+
+
+def test_nobody_else_is_evicted_while_victims_are_on_their_way_out():
+    made = planner(node("n1"), node("n2"), *(pod(f"a{n}", "4", 1, on=f"n{n}") for n in (1, 2)), pod("x", "3", 10))
+    first = made.next(0.0)
+    victim = first.victims[0].pod
+    leaving = victim | {
+        "metadata": victim["metadata"] | {"deletionTimestamp": rfc3339(NOW)},
+        "status": {"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}]},
+    }
+    made.put_pod(leaving, 1.0)
+    made.queue.move_one("x", 20.0)
+    made.requeue(20.0)
+    decision = made.next(20.0)
+    assert isinstance(decision, Refuse)
+    assert decision.message.endswith("preemption: not eligible due to a terminating pod on the nominated node.")
+    made.remove_pod(victim["metadata"]["uid"])
+    made.requeue(60.0)
+    assert isinstance(made.next(60.0), Bind)
+
+
+def test_a_pod_that_goes_frees_the_room_it_was_promised():
+    made = planner(node("n1"), pod("a", "4", 1, on="n1"), pod("x", "3", 10))
+    made.next(0.0)
+    made.remove_pod("a")
+    made.put_pod(pod("lesser", "2", 5), 1.0)
+    made.next(1.0)
+    made.remove_pod("x")
+    made.requeue(30.0)
+    assert isinstance(made.next(30.0), Bind)
