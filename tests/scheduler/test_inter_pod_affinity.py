@@ -394,9 +394,12 @@ def test_the_eviction_of_who_is_in_the_way_can_be_supposed():
     assert supposed.mask().tolist() == [False, False, True]
     supposed.move(0, in_the_way, -1)
     assert supposed.mask().tolist() == [True, False, True]
-    supposed.promise(2, pod)
+    world.cluster.nominate(world.pod({"app": "web"}, {}), in_the_way, "c")
+    supposed = world.engine.with_promises(pod, np.array([0, 1, 2]), "", 0)
+    supposed.move(0, in_the_way, -1)
     assert supposed.mask().tolist() == [True, False, False]
     assert sorted((r.reason, r.rows.tolist()) for r in supposed.refusals()) == [(IN_THE_WAY, [1]), (IN_THE_WAY, [2])]
+    world.cluster.withdraw(next(iter(world.cluster.nominated)))
     # Nothing of it has happened.
     assert world.answer({"app": "web"}, away(term("zone", web))) == {"a": IN_THE_WAY, "b": IN_THE_WAY, "c": 0}
 

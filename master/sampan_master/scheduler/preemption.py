@@ -71,7 +71,7 @@ class Preemption:
         if all(other >= priority for other in self._cluster.priorities):
             return None
         candidates = self._own_row(uid)
-        if self._engine.states(pod):
+        if any(state.filters for _, state in self._engine.states(pod)):
             candidates += self._sample()
         elif (row := _cheapest(self._costs(pod, priority))) is not None:
             candidates.append(row)

@@ -12,19 +12,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from sampan_api import meta
-from sampan_api.client import NAMESPACES, NODES, PODDISRUPTIONBUDGETS, PODS, Client, EventType
+from sampan_api.client import NAMESPACES, NODES, PODDISRUPTIONBUDGETS, PODS, Client, EventType, Resource
 from sampan_api.clock import Clock
 from sampan_api.errors import ApiError
-from sampan_api.informer import Informer
+from sampan_api.informer import Callback, Informer
 from sampan_api.meta import Object
 from sampan_api.recorder import EventRecorder
 
 from sampan_master.scheduler.binding import Outcome, bind, evict, report_unschedulable, withdraw_nomination
 from sampan_master.scheduler.config import SchedulerConfig
 from sampan_master.scheduler.planner import Bind, Decision, Evict, Planner, Refuse
+from sampan_master.scheduler.workloads import WATCHED
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +48,13 @@ class Scheduler:
         self._writes: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        watched = {
+        watched: dict[Resource, Callback] = {
             NAMESPACES: self._on_namespace,
             NODES: self._on_node,
             PODDISRUPTIONBUDGETS: self._on_budget,
             PODS: self._on_pod,
         }
+        watched |= {resource: partial(self._on_workload, resource) for resource in WATCHED}
         informers = [Informer(self._client, resource, self._clock) for resource in watched]
         for informer in informers:
             informer.subscribe(watched[informer.resource])
@@ -85,6 +88,13 @@ class Scheduler:
             self.planner.budgets.remove(budget)
         else:
             self.planner.budgets.put(budget)
+
+    def _on_workload(self, resource: Resource, event: EventType, obj: Object, _old: Object | None) -> None:
+        workloads = self.planner.cluster.workloads
+        if event is EventType.DELETED:
+            workloads.remove(resource, obj)
+        else:
+            workloads.put(resource, obj)
 
     def _on_pod(self, event: EventType, pod: Object, _old: Object | None) -> None:
         if event is EventType.DELETED:
