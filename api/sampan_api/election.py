@@ -110,6 +110,11 @@ class Election:
         """Who was the leader when it was last looked."""
         return self._seen.holder if self._seen else ""
 
+    @property
+    def overdue(self) -> float:
+        """Seconds for which its lease has run out while it leads all the same; at most 0 when all is well."""
+        return self._clock.monotonic() - self._renewed_at - self.terms.lease if self.leading else 0.0
+
     async def lead(self, part: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Runs `part` whenever it is elected, and stops it when it is no more. Returns (or raises) when `part` does;
         the lease is given up then, as when it is cancelled."""

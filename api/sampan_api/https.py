@@ -17,6 +17,7 @@ import os
 import random
 import socket
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from itertools import count
 from types import TracebackType
@@ -76,6 +77,8 @@ class HttpsClient:
         self._options: dict[str, Any] = {"allow_redirects": False, "server_hostname": access.server_name or None}
         self._token_read = clock.monotonic()
         self._warned: set[str] = set()
+        self.requests: Counter[tuple[str, str]] = Counter()
+        """How many were asked, by method and code ("<error>" where there was no answer)."""
 
     async def close(self) -> None:
         await self._calls.close()
@@ -119,6 +122,7 @@ class HttpsClient:
             async with self._watches.get(
                 self._url(target), headers=self._credentials(), timeout=timeout, **self._options
             ) as answer:
+                self.requests["GET", str(answer.status)] += 1
                 self._log_warnings(answer.headers)
                 if answer.status != 200:
                     raise self._error(answer.status, await answer.read())
@@ -180,7 +184,9 @@ class HttpsClient:
             ) as answer:
                 raw = await answer.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            self.requests[method, "<error>"] += 1
             raise self._unavailable(error) from error
+        self.requests[method, str(answer.status)] += 1
         self._log_warnings(answer.headers)
         return answer.status, answer.headers, raw
 

@@ -1,7 +1,7 @@
 """Registers the verbs; each is one module in `verbs/`, imported only when it is asked for.
 
-A verb module has `configure(parser)` and `run(args) -> int`. Flags that every verb takes are added here. What follows
-`--` is not ours to read: it is `args.command`.
+A verb module has `configure(parser)` and `run(args) -> int`, or `MODULE`, a process of another plank that it becomes.
+Flags that every verb takes are added here. What follows `--` is not ours to read: it is `args.command`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ CLUSTER_VERBS = {
     "down": "take the cluster down and leave the machine as it was",
     "status": "the cluster's processes and nodes, and their logs",
     "kubeconfig": "print the path of the admin kubeconfig",
+}
+PROCESS_VERBS = {
+    "scheduler": "schedule the pods of any Kubernetes API server",
+    "controllers": "run the controllers for any Kubernetes API server",
 }
 API_VERBS = {
     "get": "print objects",
@@ -108,9 +112,13 @@ def _run(argv: list[str]) -> int:
     verb = _ALIASES.get(argv[position], argv[position])
     if verb in ("help", "version"):
         return _help(argv[position + 1 :]) if verb == "help" else _version()
-    if verb not in CLUSTER_VERBS and verb not in API_VERBS:
+    if verb not in CLUSTER_VERBS and verb not in API_VERBS and verb not in PROCESS_VERBS:
         raise _unknown_command(verb)
     module = importlib.import_module(f"sampan_cli.verbs.{verb}")
+    if verb in PROCESS_VERBS:
+        from sampan_cli import processes
+
+        return processes.become(module.MODULE, argv[:position] + argv[position + 1 :])
     summary = CLUSTER_VERBS.get(verb) or API_VERBS[verb]
     parser = _Parser(prog=f"sampan {verb}", description=summary, formatter_class=_Formatter, allow_abbrev=False)
     module.configure(parser)
@@ -142,7 +150,7 @@ def _no_verb(argv: list[str]) -> int:
 def _unknown_command(word: str) -> CliError:
     from difflib import get_close_matches
 
-    close = get_close_matches(word, [*CLUSTER_VERBS, *API_VERBS], n=1)
+    close = get_close_matches(word, [*CLUSTER_VERBS, *API_VERBS, *PROCESS_VERBS], n=1)
     meant = f"\n\nDid you mean this?\n\t{close[0]}\n" if close else ""
     return CliError(f'error: unknown command "{word}" for "sampan"{meant}\nRun \'sampan --help\' for usage.')
 
@@ -188,5 +196,7 @@ def usage() -> str:
     lines += [f"  {verb:11} {summary}" for verb, summary in CLUSTER_VERBS.items()]
     lines += ["", "Objects, with the flags of kubectl:"]
     lines += [f"  {verb:11} {summary}" for verb, summary in API_VERBS.items()]
+    lines += ["", "Parts of a control plane, as processes of their own:"]
+    lines += [f"  {verb:11} {summary}" for verb, summary in PROCESS_VERBS.items()]
     lines += ["", "`sampan VERB --help` has the flags."]
     return "\n".join(lines)

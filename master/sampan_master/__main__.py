@@ -13,6 +13,7 @@ from sampan_api.clock import RealClock
 
 from sampan_master.data_dir import DirectoryInUse
 from sampan_master.master import running
+from sampan_master.scheduler import ConfigError
 from sampan_master.settings import Settings, parse
 from sampan_master.token_file import TokenFileError
 
@@ -42,7 +43,7 @@ async def serve(settings: Settings) -> int:
         await serving
     except asyncio.CancelledError:
         log.info("stopped")
-    except (OSError, TokenFileError, DirectoryInUse) as error:
+    except (OSError, TokenFileError, DirectoryInUse, ConfigError) as error:
         log.error("cannot start: %s", error)
         return 1
     return 0

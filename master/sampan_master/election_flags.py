@@ -11,7 +11,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 
 
-def add_election_flags(parser: argparse.ArgumentParser) -> None:
+def add_election_flags(parser: argparse._ActionsContainer) -> None:
     default = Terms()
     for name, seconds, help_ in (
         ("lease-duration", default.lease, "how long others wait after the leader's last renewal"),

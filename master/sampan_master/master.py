@@ -18,15 +18,15 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
-import yaml
 from sampan_api.client import Client, UserInfo
 from sampan_api.clock import Clock
 from sampan_api.election import Election
 from sampan_api.meta import Object
 
-from sampan_master import controllers, data_dir, scheduler
+from sampan_master import controllers, data_dir, leadership, scheduler
 from sampan_master.apiserver.resource import ServiceNetwork
 from sampan_master.apiserver.server import ApiServer, ApiServerConfig
+from sampan_master.keep_running import keep_running
 from sampan_master.nodelink import NodeLink, NodeLinkSettings
 from sampan_master.pki import ADMIN_GROUP, ADMIN_NAME, Authority, kubeconfig, write_private
 from sampan_master.settings import Address, Settings
@@ -39,8 +39,6 @@ from sampan_master.token_file import read_tokens
 
 log = logging.getLogger(__name__)
 
-BACKOFF_FIRST, BACKOFF_LAST = 1.0, 30.0
-HEALTHY_SECONDS = 60.0
 SCHEDULER, CONTROLLERS = "kube-scheduler", "kube-controller-manager"
 """The names of the Leases and of the writers, which are their counterparts'."""
 KUBELET = "kubelet"
@@ -99,22 +97,6 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Master]:
         yield Master(storage, api, node_link, authority, addresses)
 
 
-async def keep_running(name: str, part: Callable[[], Coroutine[Any, Any, None]], clock: Clock) -> None:
-    """Starts `part` again whenever it ends or fails, at first after a second, then less and less often."""
-    backoff = BACKOFF_FIRST
-    while True:
-        started = clock.monotonic()
-        try:
-            await part()
-            log.error("%s ended; it is started again in %.0f s", name, backoff)
-        except Exception:
-            log.exception("%s failed; it is started again in %.0f s", name, backoff)
-        if clock.monotonic() - started > HEALTHY_SECONDS:
-            backoff = BACKOFF_FIRST
-        await clock.sleep(backoff)
-        backoff = min(backoff * 2, BACKOFF_LAST)
-
-
 def write_access_files(
     settings: Settings, authority: Authority, addresses: tuple[Address, ...], node_link: NodeLink
 ) -> None:
@@ -139,7 +121,7 @@ def _background(
     identity = data_dir.identity(settings.data_dir)
     scheduling = _part(api, SCHEDULER)
     controlling = _part(api, CONTROLLERS)
-    scheduler_config = _scheduler_config(settings)
+    scheduler_config = scheduler.read_config(settings.scheduler_config)
     controllers_config = controllers.ControllersConfig(
         node_monitor_period_seconds=settings.node_monitor_period_seconds,
         node_monitor_grace_seconds=settings.node_monitor_grace_seconds,
@@ -150,11 +132,13 @@ def _background(
     schedule = partial(scheduler.run, scheduling, clock, scheduler_config)
     control = partial(controllers.run, controlling, clock, controllers_config)
     elected = {
-        "scheduler": partial(Election(scheduling, clock, SCHEDULER, identity, settings.election).lead, schedule),
-        "controllers": partial(Election(controlling, clock, CONTROLLERS, identity, settings.election).lead, control),
+        "scheduler": (Election(scheduling, clock, SCHEDULER, identity, settings.election), schedule),
+        "controllers": (Election(controlling, clock, CONTROLLERS, identity, settings.election), control),
     }
+    chosen = {name: one for name, one in elected.items() if name in settings.components}
+    api.add_metrics(leadership.source([election for election, _ in chosen.values()]))
     return {
-        **{name: part for name, part in elected.items() if name in settings.components},
+        **{name: partial(election.lead, part) for name, (election, part) in chosen.items()},
         "initial objects": api.keep_initial_objects,
         "compaction": lambda: compact_periodically(store, clock),
         "audit": lambda: audit_periodically(cache, store, clock),
@@ -193,12 +177,6 @@ def _link_settings(settings: Settings, authority: Authority) -> NodeLinkSettings
         heartbeat_seconds=settings.node_heartbeat_seconds,
         session_grace_seconds=settings.node_monitor_grace_seconds,
     )
-
-
-def _scheduler_config(settings: Settings) -> scheduler.SchedulerConfig:
-    if settings.scheduler_config is None:
-        return scheduler.SchedulerConfig()
-    return scheduler.SchedulerConfig(**(yaml.safe_load(settings.scheduler_config.read_text()) or {}))
 
 
 def _names(settings: Settings, *more: Address | str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import yaml
 from master_process import Process
 from sampan_api.clock import VirtualClock
 from sampan_master.data_dir import identity
-from sampan_master.master import keep_running
+from sampan_master.keep_running import keep_running
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from sampan_master.apiserver.accept import AGGREGATED, negotiate_discovery
 from sampan_master.apiserver.decoding import read_object
 from sampan_master.apiserver.discovery import Discovery, Document, Virtual
 from sampan_master.apiserver.endpoint import ResourceEndpoint
-from sampan_master.apiserver.metrics import CONTENT_TYPE as METRICS_TYPE
 from sampan_master.apiserver.metrics import Metrics
 from sampan_master.apiserver.options import write_options
 from sampan_master.apiserver.preparing import WRONG_NAMESPACE
 from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
 from sampan_master.apiserver.reviews import REVIEWS, Reviews
 from sampan_master.apiserver.service_account_tokens import TokenIssuer
+from sampan_master.prometheus import CONTENT_TYPE
 
 VERSION = {
     "major": "1",
@@ -101,7 +101,7 @@ class Documents:
         await request.answer(body)
 
     async def metrics(self, request: ApiRequest) -> None:
-        await request.answer(self._metrics.text().encode(), content_type=METRICS_TYPE)
+        await request.answer(self._metrics.text(), content_type=CONTENT_TYPE)
 
     async def health(self, request: ApiRequest) -> None:
         """`/readyz[/check]`: `ok`, or with `?verbose` one line per check."""

@@ -1,4 +1,4 @@
-"""What the API server counts about itself, as `/metrics` tells it to Prometheus (text format 0.0.4).
+"""What the API server counts about itself, as `/metrics` tells it to Prometheus.
 
 Names and labels are those of a kube-apiserver that dashboards and alerts ask for. A request costs one look into two
 dicts. Labels come from the resource table, never from the client's words, so their number is bounded.
@@ -6,17 +6,14 @@ dicts. Labels come from the resource table, never from the client's words, so th
 
 from __future__ import annotations
 
-import os
 import time
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from sampan_master.apiserver.routing import Target
+from sampan_master.prometheus import Histogram, Source, head, process, shown, text
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 15.0, 60.0)
 _VERBS = {"create": "POST", "update": "PUT"}
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -64,84 +61,41 @@ class Measured:
         streamed = self.labels.subresource in _STREAMED
         metrics.requests[self.labels, self.code or (101 if streamed else _NOBODY_LEFT)] += 1
         if not streamed:
-            metrics.durations.setdefault(self.labels, Durations()).add(time.perf_counter() - self._began)
-
-
-class Durations:
-    def __init__(self) -> None:
-        self.counts = [0] * (len(_BUCKETS) + 1)
-        self.total = 0.0
-
-    def add(self, seconds: float) -> None:
-        self.counts[bisect_left(_BUCKETS, seconds)] += 1
-        self.total += seconds
+            metrics.durations.setdefault(self.labels, Histogram(_BUCKETS)).add(time.perf_counter() - self._began)
 
 
 class Metrics:
-    """`objects` tells how many objects of each resource there are."""
+    """`objects` tells how many objects of each resource there are; `sources` are what others of the process count."""
 
-    def __init__(self, objects: Callable[[], Mapping[str, int]], version: str) -> None:
+    def __init__(self, objects: Callable[[], Mapping[str, int]], version: str, sources: Iterable[Source] = ()) -> None:
+        self.sources = sources
         self._objects = objects
         self._version = version
         self.running: Counter[str | Labels] = Counter()
         """By kind ("mutating", "readOnly"), and by labels those that last as long as the client wants."""
         self.requests: Counter[tuple[Labels, int]] = Counter()
-        self.durations: dict[Labels, Durations] = {}
+        self.durations: dict[Labels, Histogram] = {}
 
-    def text(self) -> str:
-        return "".join(line + "\n" for line in self._lines())
+    def text(self) -> bytes:
+        return text((self._lines, *self.sources))
 
     def _lines(self) -> Iterable[str]:
-        yield from _head("apiserver_request_total", "counter", "Requests by verb, resource and answer.")
+        yield from head("apiserver_request_total", "counter", "Requests by verb, resource and answer.")
         for (labels, code), count in sorted(self.requests.items()):
-            yield f"apiserver_request_total{_shown(labels._asdict() | {'code': str(code)})} {count}"
-        yield from _head("apiserver_request_duration_seconds", "histogram", "Seconds from request to answer.")
+            yield f"apiserver_request_total{shown(labels._asdict() | {'code': str(code)})} {count}"
+        yield from head("apiserver_request_duration_seconds", "histogram", "Seconds from request to answer.")
         for labels, durations in sorted(self.durations.items(), key=lambda item: item[0]):
-            yield from _histogram("apiserver_request_duration_seconds", labels._asdict(), durations)
-        yield from _head("apiserver_current_inflight_requests", "gauge", "Requests being answered.")
+            yield from durations.lines("apiserver_request_duration_seconds", labels._asdict())
+        yield from head("apiserver_current_inflight_requests", "gauge", "Requests being answered.")
         for kind in ("mutating", "readOnly"):
             yield f'apiserver_current_inflight_requests{{request_kind="{kind}"}} {self.running[kind]}'
-        yield from _head("apiserver_longrunning_requests", "gauge", "Watches and streams.")
+        yield from head("apiserver_longrunning_requests", "gauge", "Watches and streams.")
         for long, count in self.running.items():
             if isinstance(long, Labels):
-                yield f"apiserver_longrunning_requests{_shown(long._asdict())} {count}"
-        yield from _head("apiserver_storage_objects", "gauge", "Objects stored, by resource.")
+                yield f"apiserver_longrunning_requests{shown(long._asdict())} {count}"
+        yield from head("apiserver_storage_objects", "gauge", "Objects stored, by resource.")
         for resource, count in sorted(self._objects().items()):
             yield f'apiserver_storage_objects{{resource="{resource}"}} {count}'
-        yield from _head("kubernetes_build_info", "gauge", "The version of the API that is spoken.")
+        yield from head("kubernetes_build_info", "gauge", "The version of the API that is spoken.")
         yield f'kubernetes_build_info{{git_version="{self._version}"}} 1'
-        yield from _process()
-
-
-def _head(name: str, type_: str, help_: str) -> Iterable[str]:
-    yield f"# HELP {name} {help_}"
-    yield f"# TYPE {name} {type_}"
-
-
-def _shown(labels: Mapping[str, str]) -> str:
-    return "{" + ",".join(f'{name}="{labels[name]}"' for name in sorted(labels)) + "}"
-
-
-def _histogram(name: str, labels: Mapping[str, str], durations: Durations) -> Iterable[str]:
-    total = 0
-    for bound, count in zip((*_BUCKETS, "+Inf"), durations.counts, strict=True):
-        total += count
-        yield f"{name}_bucket{_shown({**labels, 'le': str(bound)})} {total}"
-    yield f"{name}_sum{_shown(labels)} {durations.total}"
-    yield f"{name}_count{_shown(labels)} {total}"
-
-
-def _process() -> Iterable[str]:
-    """proc(5): after the name in brackets come the fields from the third on."""
-    stat = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    ticks = os.sysconf("SC_CLK_TCK")
-    boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime")).split()[1]
-    for name, type_, help_, value in (
-        ("process_cpu_seconds_total", "counter", "CPU time used.", (int(stat[11]) + int(stat[12])) / ticks),
-        ("process_open_fds", "gauge", "Open files and connections.", len(os.listdir("/proc/self/fd"))),
-        ("process_resident_memory_bytes", "gauge", "Memory in use.", int(stat[21]) * os.sysconf("SC_PAGE_SIZE")),
-        ("process_start_time_seconds", "gauge", "Start, in seconds since 1970.", int(boot) + int(stat[19]) / ticks),
-        ("process_virtual_memory_bytes", "gauge", "Address space.", int(stat[20])),
-    ):
-        yield from _head(name, type_, help_)
-        yield f"{name} {value}"
+        yield from process()

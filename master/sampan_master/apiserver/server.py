@@ -46,6 +46,7 @@ from sampan_master.apiserver.reviews import REVIEWS, Reviews
 from sampan_master.apiserver.service_account_tokens import ISSUER, ServiceAccountTokens, TokenIssuer
 from sampan_master.apiserver.streams import NodeStreams, NoNodes
 from sampan_master.apiserver.watch_stream import WatchStreams
+from sampan_master.prometheus import Source
 from sampan_master.storage import Storage, StoreUnavailable
 
 _KEEP_ALIVE_SECONDS = 120
@@ -89,6 +90,7 @@ class ApiServer:
         self._issuer = TokenIssuer(config.token_key, config.issuer)
         self._watches = WatchStreams(self.registry)
         self._pod_streams = PodStreams(self.registry, lambda: self._streams)
+        self._metrics: list[Source] = []
         self.addresses: list[tuple[str, int]] = []
         self._servers: list[asyncio.Server] = []
         self._state = ServerState()
@@ -137,7 +139,7 @@ class ApiServer:
 
     def _application(self) -> Asgi:
         discovery = Discovery(BUILT_IN, REVIEWS)
-        metrics = Metrics(self._objects, VERSION["gitVersion"])
+        metrics = Metrics(self._objects, VERSION["gitVersion"], self._metrics)
         checks: dict[str, Check] = {"ping": _fine, "etcd": self._check_store}
         documents = Documents(discovery, self._public_address, checks, self._issuer, metrics)
         endpoint = ResourceEndpoint(self.registry, BUILT_IN, self._pod_streams, self._watches, self._issuer)
@@ -218,6 +220,10 @@ class ApiServer:
         """The in-process client; everything it does is done as `user`, who is not asked for permission. `manager` is
         its name in managedFields, the user's when it has none."""
         return LocalClient(self.registry, BUILT_IN, user, self._issuer, manager)
+
+    def add_metrics(self, source: Source) -> None:
+        """`/metrics` tells of it, too."""
+        self._metrics.append(source)
 
     def use_streams(self, streams: NodeStreams) -> None:
         self._streams = streams

@@ -11,7 +11,7 @@
     scheduler             informers in, Bindings and conditions out
 """
 
-from sampan_master.scheduler.config import SchedulerConfig
+from sampan_master.scheduler.config import ConfigError, SchedulerConfig, read_config
 from sampan_master.scheduler.scheduler import run
 
-__all__ = ["SchedulerConfig", "run"]
+__all__ = ["ConfigError", "SchedulerConfig", "read_config", "run"]
