@@ -80,6 +80,13 @@ class VirtualClock:
         heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), wake))
         await wake
 
+    @property
+    def next_wake(self) -> float | None:
+        """The `monotonic()` at which the next sleeper wakes; None when nobody sleeps."""
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else None
+
     async def advance(self, seconds: float) -> None:
         """Moves time forward, waking each sleeper at its own moment and letting it run before the next."""
         end = self._elapsed + seconds

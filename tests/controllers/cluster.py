@@ -13,6 +13,7 @@ from sampan_api.client import (
     NODES,
     PODS,
     REPLICASETS,
+    REPLICATIONCONTROLLERS,
     DeleteOptions,
     EventType,
     PatchType,
@@ -49,7 +50,8 @@ class Cluster:
         self.clock = clock
         self.store = MemoryStore(clock)
         self.cache = Cache(self.store, clock)
-        self.registry = Registry(Storage(self.store, self.cache), clock, Admission(self.cache))
+        # Events stay: what expires them would never let a virtual clock rest.
+        self.registry = Registry(Storage(self.store, self.cache), clock, Admission(self.cache), event_ttl=0)
         self.client = self.client_of("system:masters")
         self._tasks = []
 
@@ -59,7 +61,7 @@ class Cluster:
     async def start(self) -> None:
         await self.cache.start()
         for name in ("default", "kube-node-lease"):
-            await self.client.create(NAMESPACES, _object("v1", "Namespace", name))
+            await self.namespace(name)
 
     async def stop(self) -> None:
         for task in reversed(self._tasks):
@@ -82,6 +84,9 @@ class Cluster:
 
     async def pods(self, namespace="default"):
         return await self.list(PODS, namespace)
+
+    async def namespace(self, name):
+        return await self.client.create(NAMESPACES, _object("v1", "Namespace", name))
 
     async def node(self, name, *, labels=None, taints=None, **allocatable):
         node = _object("v1", "Node", name) | {"spec": {"taints": taints or []}}
@@ -107,12 +112,21 @@ class Cluster:
             lease = _object("coordination.k8s.io/v1", "Lease", name, "kube-node-lease") | {"spec": renewed}
             await self.client.create(LEASES, lease, "kube-node-lease")
 
-    async def replica_set(self, name, replicas, **spec):
+    async def replica_set(self, name, replicas, namespace="default", **spec):
         labels = {"app": name}
         template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "busybox"}]}}
-        rs = _object("apps/v1", "ReplicaSet", name, "default")
+        rs = _object("apps/v1", "ReplicaSet", name, namespace)
         rs["spec"] = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template, **spec}
-        return await self.client.create(REPLICASETS, rs, "default")
+        return await self.client.create(REPLICASETS, rs, namespace)
+
+    async def replication_controller(self, name, replicas, **spec):
+        template = {
+            "metadata": {"labels": {"app": name}},
+            "spec": {"containers": [{"name": "c", "image": "busybox"}]},
+        }
+        rc = _object("v1", "ReplicationController", name, "default")
+        rc["spec"] = {"replicas": replicas, "selector": {"app": name}, "template": template, **spec}
+        return await self.client.create(REPLICATIONCONTROLLERS, rc, "default")
 
     async def pod(self, name, *, node="", namespace="default", labels=None, owners=None, **spec):
         pod = _object("v1", "Pod", name, namespace)

@@ -32,8 +32,8 @@ How to use it for a controller of yours:
     async def test_forgotten_watches():    await cut_at_every_event(SCENARIO, PODS, expired=True)
 
 Everything runs on a `VirtualClock`: a life takes milliseconds, however long its pauses, and is the same at every run.
-For faults of your own give `live` another `fate`, or use a `FaultyClient` by itself. Events are not counted as writes:
-they are best effort, and nothing may depend on them.
+For faults of your own give `live` another `fate`, or use a `FaultyClient` by itself. Events are swallowed and do not
+count as writes: they are best effort, and nothing may depend on them.
 """
 
 from __future__ import annotations
@@ -152,18 +152,49 @@ class _Living:
         return True
 
     async def settle(self, *, revive: bool) -> None:
-        clock, store = self._cluster.clock, self._cluster.store
-        end = clock.monotonic() + self._scenario.patience
-        seen, since = -1, clock.monotonic()
-        while clock.monotonic() - since < self._scenario.quiet or await self.client.catch_up():
-            await clock.advance(0.5)
+        def disturbed() -> bool:
             if self._run.done() and not self._run.cancelled():
                 self._run.result()
                 raise AssertionError("the controllers under test have ended")
-            revision = await store.revision()
-            if revision != seen or (revive and self.revive()):
-                seen, since = revision, clock.monotonic()
-            assert clock.monotonic() < end, f"it is not quiet after {self._scenario.patience} s"
+            return revive and self.revive()
+
+        while True:
+            await settle(self._cluster, self._scenario.quiet, self._scenario.patience, disturbed)
+            if not await self.client.catch_up():
+                return
+
+
+def _undisturbed() -> bool:
+    return False
+
+
+async def settle(
+    cluster: Cluster, quiet: float = 12.0, patience: float = 900.0, disturbed: Callable[[], bool] = _undisturbed
+) -> None:
+    """Returns when nothing has been written for `quiet` seconds of the cluster's virtual clock. `disturbed` is asked
+    whenever nobody writes any more: whether something was done that begins it all anew."""
+    clock = cluster.clock
+    end, since = clock.monotonic() + patience, clock.monotonic()
+    while True:
+        if await _act(cluster) or disturbed():
+            since = clock.monotonic()
+            assert since < end, f"it is not quiet after {patience} s"
+            continue
+        rest = since + quiet
+        if clock.monotonic() >= rest:
+            return
+        await clock.advance(min(clock.next_wake or rest, rest) - clock.monotonic())
+
+
+async def _act(cluster: Cluster) -> bool:
+    """Lets everybody run as long as somebody writes, at one moment; False when nobody did."""
+    before = seen = await cluster.store.revision()
+    while True:
+        await cluster.clock.advance(0)
+        revision = await cluster.store.revision()
+        if revision == seen:
+            return revision != before
+        seen = revision
 
 
 async def history(cluster: Cluster, writes: list[Write], after: int = 0) -> AsyncIterator[Moment]:
@@ -215,13 +246,13 @@ async def _ends_alike(scenario: Scenario, calm_life: Life, what: str, **faults: 
     return life
 
 
-async def _at_every_write(scenario: Scenario, fates: Iterable[Fate], late: bool = False) -> int:
+async def _at_every_write(scenario: Scenario, fates: Iterable[Fate], **faults: Any) -> int:
     first = await live(scenario)
     assert first.writes, "the controllers under test write nothing in this scenario"
     for number in range(1, len(first.writes) + 1):
         for fate in fates:
             what = f"{first.writes[number - 1]}: {fate.value}"
-            life = await _ends_alike(scenario, first, what, fate=only(number, fate), late=late)
+            life = await _ends_alike(scenario, first, what, fate=only(number, fate), **faults)
             assert life.deaths == (fate in (Fate.DIE_BEFORE, Fate.DIE_AFTER)), what
     return len(first.writes)
 
@@ -229,12 +260,13 @@ async def _at_every_write(scenario: Scenario, fates: Iterable[Fate], late: bool 
 async def killed_at_every_write(scenario: Scenario, *, late: bool = False) -> int:
     """Kills the controllers before and after each write they do in the undisturbed life, and begins them anew. Returns
     the number of writes."""
-    return await _at_every_write(scenario, (Fate.DIE_BEFORE, Fate.DIE_AFTER), late)
+    return await _at_every_write(scenario, (Fate.DIE_BEFORE, Fate.DIE_AFTER), late=late)
 
 
-async def unclear_at_every_write(scenario: Scenario) -> int:
-    """Each write in turn fails without saying whether it was done: it was not, it was, or it will be."""
-    return await _at_every_write(scenario, (Fate.REFUSED, Fate.LOST, Fate.LATE))
+async def unclear_at_every_write(scenario: Scenario, *, lag: Mapping[Resource, int] | None = None) -> int:
+    """Each write in turn fails without saying whether it was done: it was not, it was, or it will be. With a `lag` the
+    caches do not tell it either."""
+    return await _at_every_write(scenario, (Fate.REFUSED, Fate.LOST, Fate.LATE), lag=lag)
 
 
 async def behind(scenario: Scenario, resource: Resource, events: int) -> None:

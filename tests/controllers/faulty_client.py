@@ -47,6 +47,7 @@ class Write:
     verb: str
     resource: Resource
     arguments: tuple[Any, ...]
+    fate: Fate = Fate.DONE
     outcome: Outcome = Outcome.OPEN
     result: Object | None = None
 
@@ -77,8 +78,8 @@ class Break(NamedTuple):
 class FaultyClient:
     """A `Client` to give to the controller under test.
 
-    `writes` is the journal of all it wrote. Once it `is_dead` none of its calls and streams ever returns, those under
-    way included; what the server had begun is done or not, as with a process that is killed.
+    `writes` is the journal of all it wrote; Events are swallowed. Once it `is_dead` none of its calls and streams ever
+    returns, those under way included; what the server had begun is done or not, as with a process that is killed.
     """
 
     def __init__(
@@ -128,12 +129,12 @@ class FaultyClient:
 
     async def _write(self, verb: str, resource: Resource, arguments: tuple[Any, ...], options: Any) -> Object:
         await self._outlive()
-        call = getattr(self._client, verb)
         if resource in (EVENTS, EVENTS_V1):
-            return await self._read(call(resource, *arguments, **options))
+            event: Object = arguments[0] if verb == "create" else {}
+            return event
         write = Write(len(self.writes) + 1, verb, resource, arguments)
         self.writes.append(write)
-        fate = self._fate(write)
+        fate = write.fate = self._fate(write)
         if fate is Fate.DIE_BEFORE:
             write.outcome = Outcome.FAILED
             self.is_dead.set()
@@ -141,9 +142,10 @@ class FaultyClient:
         if fate in (Fate.REFUSED, Fate.LATE):
             write.outcome = Outcome.IN_DOUBT
             if fate is Fate.LATE:
-                self._under_way.append(partial(call, resource, *arguments, **options))
+                self._under_way.append(partial(getattr(self._client, verb), resource, *arguments, **options))
             raise ServiceUnavailable("the server could not be reached")
         refusal: ApiError | None = None
+        call = getattr(self._client, verb)
         try:
             write.result = await call(resource, *arguments, **options)
             write.outcome = Outcome.IN_DOUBT if fate is Fate.LOST else Outcome.DONE

@@ -1,256 +1,444 @@
-"""The ReplicaSet loop on the real registry, with clients that fail and caches that lag."""
+"""The loop of ReplicaSets and ReplicationControllers on the real registry, at peace. `test_replicaset_faults` has the
+faults."""
 
 import asyncio
-import contextlib
-import random
 
 import pytest
-from cluster import eventually
+from faults import settle
+from replicas import owner_of, start
 from sampan_api import meta
-from sampan_api.client import EVENTS, PODS, REPLICASETS, DeleteOptions, EventType
-from sampan_api.errors import ApiError, Forbidden, ServiceUnavailable
-from sampan_master.controllers import ControllersConfig, run
+from sampan_api.client import (
+    EVENTS,
+    NAMESPACES,
+    PODS,
+    REPLICASETS,
+    REPLICATIONCONTROLLERS,
+    DeleteOptions,
+    PatchType,
+)
+from sampan_api.errors import Forbidden, InternalError
+from sampan_master.controllers.pod_facts import is_active
 
 
-class Faulty:
-    """A client that lets a share of the pod creations fail: half of those before, half after they took effect."""
+class Refusing:
+    """A client whose creations or deletions of pods are refused while `refusal` is set."""
 
-    def __init__(self, client, seed, share=0.0, lag=0.0):
-        self._client, self._random, self.share, self._lag = client, random.Random(seed), share, lag
-        self.refusal = None
-
-    def __getattr__(self, name):
-        return getattr(self._client, name)
-
-    async def create(self, resource, obj, namespace="", subresource=""):
-        if resource != PODS:
-            return await self._client.create(resource, obj, namespace, subresource)
-        if self.refusal is not None:
-            raise self.refusal
-        fate = self._random.random()
-        if fate < self.share / 2:
-            raise ServiceUnavailable("before")
-        made = await self._client.create(resource, obj, namespace, subresource)
-        if fate < self.share:
-            raise ServiceUnavailable("after")
-        return made
-
-    async def watch(self, resource, resource_version, selection=None):
-        async for event in self._client.watch(resource, resource_version):
-            if self._lag and resource == PODS:
-                await asyncio.sleep(self._random.random() * self._lag)
-            yield event
-
-
-class Mortal:
-    """A client that dies at its n-th write, before or after it took effect: nothing it does afterwards returns."""
-
-    def __init__(self, client, write, *, after):
-        self._client, self._left, self._after = client, write, after
-        self.is_dead = asyncio.Event()
+    def __init__(self, client, verb):
+        self._client, self._verb = client, verb
+        self.refusal, self.asked = None, 0
 
     def __getattr__(self, name):
         call = getattr(self._client, name)
-        if name not in ("create", "update", "patch", "delete"):
-            return call
 
-        async def counted(resource, *arguments, **options):
-            if resource == EVENTS:
-                return await call(resource, *arguments, **options)
-            self._left -= 1
-            if self._left == 0 and self._after:
-                await call(resource, *arguments, **options)
-            if self._left <= 0:
-                self.is_dead.set()
-                await asyncio.Event().wait()
+        async def maybe(resource, *arguments, **options):
+            if name == self._verb and resource == PODS:
+                self.asked += 1
+                if self.refusal is not None:
+                    raise self.refusal
             return await call(resource, *arguments, **options)
 
-        return counted
-
-
-class Census:
-    """Counts, from the watch, the most pods a set ever had alive at once beyond what it wanted."""
-
-    def __init__(self, cluster):
-        self._cluster = cluster
-        self.alive, self.most = set(), 0
-
-    async def run(self):
-        listed = await self._cluster.client.list(PODS)
-        async for event in self._cluster.client.watch(PODS, listed.resource_version):
-            if event.type is EventType.BOOKMARK:
-                continue
-            uid = meta.uid(event.object)
-            if event.type is EventType.DELETED or meta.is_deleting(event.object):
-                self.alive.discard(uid)
-            else:
-                self.alive.add(uid)
-            self.most = max(self.most, len(self.alive))
+        return call if name == "watch" else maybe
 
 
 def control(cluster, client=None):
-    config = ControllersConfig(node_monitor_period_seconds=3600, pod_gc_period_seconds=3600)
-    return cluster.spawn(run(client or cluster.client, cluster.clock, config))
+    return cluster.spawn(start(client or cluster.client, cluster.clock))
 
 
 async def active(cluster):
-    return [p for p in await cluster.pods() if not meta.is_deleting(p)]
+    return [pod for pod in await cluster.pods(None) if is_active(pod)]
 
 
-async def scale(cluster, name, replicas):
-    await cluster.client.patch(REPLICASETS, name, {"spec": {"replicas": replicas}}, "default")
+async def patch(cluster, name, change, resource=REPLICASETS):
+    await cluster.client.patch(resource, name, change, "default")
 
 
-async def settled(cluster, name, replicas):
-    rs = await cluster.client.get(REPLICASETS, name, "default")
-    status = rs.get("status") or {}
-    seen = status.get("observedGeneration") == rs["metadata"]["generation"]
-    return rs if seen and status.get("replicas", 0) == replicas == len(await active(cluster)) else None
+async def scale(cluster, name, replicas, resource=REPLICASETS):
+    await patch(cluster, name, {"spec": {"replicas": replicas}}, resource)
 
 
-async def test_scales_up_and_down_and_reports(cluster):
-    control(cluster)
-    await cluster.replica_set("web", 5)
-    await eventually(lambda: settled(cluster, "web", 5))
-    pod = (await active(cluster))[0]
-    assert meta.name(pod).startswith("web-")
-    assert len(meta.name(pod)) == len("web-") + 5
-    await scale(cluster, "web", 2)
-    await eventually(lambda: settled(cluster, "web", 2))
-
-    async def told():
-        reasons = [e["reason"] for e in await cluster.list(EVENTS, "default")]
-        return reasons.count("SuccessfulCreate") == 5 and reasons.count("SuccessfulDelete") == 3
-
-    await eventually(told)
+async def status(cluster, name="web", resource=REPLICASETS):
+    return (await cluster.client.get(resource, name, "default"))["status"]
 
 
-async def test_ready_pods_show_in_the_status(cluster):
-    control(cluster)
-    await cluster.replica_set("web", 3)
-    await eventually(lambda: settled(cluster, "web", 3))
-    for pod in await active(cluster):
-        await cluster.set_ready(pod)
-
-    async def ready():
-        status = (await cluster.client.get(REPLICASETS, "web", "default"))["status"]
-        return status.get("readyReplicas") == status.get("availableReplicas") == 3
-
-    await eventually(ready)
+async def told(cluster):
+    return [(e["type"], e["reason"], e["message"], e["source"]["component"]) for e in await cluster.list(EVENTS)]
 
 
-async def test_a_deleted_pod_is_replaced_while_it_still_terminates(cluster):
-    control(cluster)
-    await cluster.replica_set("web", 2)
-    await eventually(lambda: settled(cluster, "web", 2))
-    pod = (await active(cluster))[0]
+async def test_scales_up_and_down_and_tells(timeless):
+    control(timeless)
+    await timeless.replica_set("web", 5)
+    await settle(timeless)
+    names = sorted(map(meta.name, await active(timeless)))
+    assert len(names) == 5
+    assert {(name[:4], len(name)) for name in names} == {("web-", 9)}
+    me = "replicaset-controller"
+    events = sorted(("Normal", "SuccessfulCreate", f"Created pod: {name}", me) for name in names)
+    assert sorted(await told(timeless)) == events
+    await scale(timeless, "web", 2)
+    await settle(timeless)
+    left = set(map(meta.name, await active(timeless)))
+    assert len(left) == 2
+    gone = [("Normal", "SuccessfulDelete", f"Deleted pod: {name}", me) for name in set(names) - left]
+    assert sorted(await told(timeless)) == sorted(events + gone)
+    assert await status(timeless) == {
+        "replicas": 2,
+        "fullyLabeledReplicas": 2,
+        "terminatingReplicas": 0,
+        "observedGeneration": 2,
+    }
+
+
+async def test_a_replication_controller_does_the_same_in_its_own_name(timeless):
+    control(timeless)
+    await timeless.pod("orphan", labels={"app": "web"})
+    await timeless.replication_controller("web", 3)
+    await settle(timeless)
+    pods = await active(timeless)
+    assert "orphan" in map(meta.name, pods)
+    owner = {"apiVersion": "v1", "kind": "ReplicationController", "controller": True, "blockOwnerDeletion": True}
+    controllers = [meta.controller_of(pod) for pod in pods]
+    assert [owner.items() <= controller.items() for controller in controllers] == [True] * 3
+    assert {(reason, component) for _, reason, _, component in await told(timeless)} == {
+        ("SuccessfulCreate", "replication-controller")
+    }
+    await scale(timeless, "web", 1, REPLICATIONCONTROLLERS)
+    await settle(timeless)
+    assert len(await active(timeless)) == 1
+    assert await status(timeless, resource=REPLICATIONCONTROLLERS) == {
+        "replicas": 1,
+        "fullyLabeledReplicas": 1,
+        "observedGeneration": 2,
+    }
+
+
+async def test_a_set_and_a_controller_of_one_name_and_selector_share_nothing(timeless):
+    control(timeless)
+    await timeless.replication_controller("web", 2)
+    await timeless.replica_set("web", 3)
+    await settle(timeless)
+    owners = [meta.controller_of(pod)["kind"] for pod in await active(timeless)]
+    assert sorted(owners) == ["ReplicaSet"] * 3 + ["ReplicationController"] * 2
+
+
+async def test_ready_pods_are_available_after_min_ready_seconds(timeless):
+    control(timeless)
+    await timeless.replica_set("web", 3, minReadySeconds=100)
+    await settle(timeless)
+    for pod in await active(timeless):
+        await timeless.set_ready(pod)
+        await settle(timeless, quiet=8.0)
+    seen = await status(timeless)
+    assert (seen["readyReplicas"], seen.get("availableReplicas")) == (3, None)
+    available = []
+    for _ in range(13):
+        await timeless.clock.advance(8.0)
+        available.append((await status(timeless)).get("availableReplicas", 0))
+    # Ready at 0, 8 and 16; 24 have gone by.
+    assert available == [0] * 9 + [1, 2, 3, 3]
+
+
+async def test_a_deleted_pod_is_replaced_while_it_still_terminates(timeless):
+    control(timeless)
+    await timeless.node("n1")
+    await timeless.replica_set("web", 2)
+    await settle(timeless)
+    pod = (await active(timeless))[0]
     binding = {"metadata": {"name": meta.name(pod), "namespace": "default"}, "target": {"name": "n1"}}
-    await cluster.node("n1")
-    await cluster.client.create(PODS, binding | {"apiVersion": "v1", "kind": "Binding"}, "default", "binding")
-    await cluster.client.delete(PODS, meta.name(pod), "default")
-    await eventually(lambda: settled(cluster, "web", 2), seconds=2)
-    assert len(await cluster.pods()) == 3
-    status = (await cluster.client.get(REPLICASETS, "web", "default"))["status"]
-    assert status["terminatingReplicas"] == 1
+    await timeless.client.create(PODS, binding | {"apiVersion": "v1", "kind": "Binding"}, "default", "binding")
+    await timeless.client.delete(PODS, meta.name(pod), "default")
+    await settle(timeless)
+    assert (len(await active(timeless)), len(await timeless.pods())) == (2, 3)
+    seen = await status(timeless)
+    assert (seen["replicas"], seen["terminatingReplicas"]) == (2, 1)
+    await timeless.client.delete(PODS, meta.name(pod), "default", DeleteOptions(grace_seconds=0))
+    await settle(timeless)
+    assert (await status(timeless))["terminatingReplicas"] == 0
 
 
-async def test_orphans_are_adopted_and_relabelled_pods_released(cluster):
-    control(cluster)
-    orphan = await cluster.pod("orphan", labels={"app": "web"})
-    await cluster.replica_set("web", 2)
-    await eventually(lambda: settled(cluster, "web", 2))
-    adopted = await cluster.client.get(PODS, "orphan", "default")
+async def test_pods_that_have_ended_are_replaced_and_stay(timeless):
+    control(timeless)
+    await timeless.replica_set("web", 2)
+    await settle(timeless)
+    pod = (await active(timeless))[0]
+    await timeless.client.patch(PODS, meta.name(pod), {"status": {"phase": "Failed"}}, "default", subresource="status")
+    await settle(timeless)
+    assert (len(await active(timeless)), len(await timeless.pods())) == (2, 3)
+
+
+async def test_orphans_are_adopted_and_relabelled_pods_released(timeless):
+    control(timeless)
+    orphan = await timeless.pod("orphan", labels={"app": "web"})
+    await timeless.replica_set("web", 2)
+    await settle(timeless)
+    adopted = await timeless.client.get(PODS, "orphan", "default")
     assert meta.uid(adopted) == meta.uid(orphan)
     assert meta.controller_of(adopted)["name"] == "web"
-    await cluster.client.patch(PODS, "orphan", {"metadata": {"labels": {"app": "other"}}}, "default")
-
-    async def released():
-        pod = await cluster.client.get(PODS, "orphan", "default")
-        return meta.controller_of(pod) is None and len(await active(cluster)) == 3
-
-    await eventually(released)
+    await patch(timeless, "orphan", {"metadata": {"labels": {"app": "other"}}}, PODS)
+    await settle(timeless)
+    assert not meta.owner_references(await timeless.client.get(PODS, "orphan", "default"))
+    assert len(await active(timeless)) == 3
 
 
-async def test_a_refused_creation_is_a_condition_until_it_passes(cluster):
-    faulty = Faulty(cluster.client, 0)
-    faulty.refusal = Forbidden("pods are forbidden: exceeded quota")
-    control(cluster, faulty)
-    await cluster.replica_set("web", 2)
-
-    async def failure():
-        rs = await cluster.client.get(REPLICASETS, "web", "default")
-        return meta.condition(rs, "ReplicaFailure")
-
-    condition = await eventually(failure)
-    assert (condition["reason"], condition["message"]) == ("FailedCreate", "pods are forbidden: exceeded quota")
-    faulty.refusal = None
-    await eventually(lambda: settled(cluster, "web", 2))
-    assert await failure() is None
+async def test_an_adopted_pod_keeps_its_other_owners(timeless):
+    other = {"apiVersion": "v1", "kind": "ConfigMap", "name": "c", "uid": "c-uid"}
+    await timeless.pod("orphan", labels={"app": "web"}, owners=[other])
+    control(timeless)
+    await timeless.replica_set("web", 1)
+    await settle(timeless)
+    references = meta.owner_references(await timeless.client.get(PODS, "orphan", "default"))
+    assert [reference["name"] for reference in references] == ["c", "web"]
+    await patch(timeless, "orphan", {"metadata": {"labels": {"app": "other"}}}, PODS)
+    await settle(timeless)
+    assert meta.owner_references(await timeless.client.get(PODS, "orphan", "default")) == [other]
 
 
-async def test_a_lagging_cache_makes_nothing_twice(cluster):
-    census = Census(cluster)
-    cluster.spawn(census.run())
-    control(cluster, Faulty(cluster.client, 1, lag=0.02))
-    await cluster.replica_set("web", 20)
-    await eventually(lambda: settled(cluster, "web", 20))
-    assert census.most == 20
+async def test_a_pod_that_loses_another_kind_of_controller_is_adopted(timeless):
+    control(timeless)
+    job = {"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "j-uid", "controller": True}
+    await timeless.replica_set("web", 1)
+    await settle(timeless)
+    await timeless.pod("foreign", labels={"app": "web"}, owners=[job])
+    await settle(timeless)
+    assert len(await active(timeless)) == 2
+    await patch(timeless, "foreign", {"metadata": {"ownerReferences": None}}, PODS)
+    await settle(timeless)
+    # It was adopted, and then there was one too many.
+    (pod,) = await active(timeless)
+    assert owner_of(pod)
 
 
-async def test_a_controller_that_dies_between_its_writes_is_followed_by_one_that_finishes(cluster):
-    await cluster.replica_set("web", 30)
-    census = Census(cluster)
-    cluster.spawn(census.run())
-    for _ in range(6):
-        task = control(cluster)
-        await asyncio.sleep(0.01)
-        await cluster.end(task)
-    control(cluster)
-    await eventually(lambda: settled(cluster, "web", 30))
-    assert census.most <= 30
+async def test_sets_with_overlapping_selectors_leave_each_others_pods_alone(timeless):
+    control(timeless)
+    for name in ("web", "api"):
+        template = {"metadata": {"labels": {"tier": "front"}}}
+        template["spec"] = {"containers": [{"name": "c", "image": "busybox"}]}
+        await timeless.replica_set(name, 3, selector={"matchLabels": {"tier": "front"}}, template=template)
+    await timeless.pod("orphan", labels={"tier": "front"})
+    await settle(timeless)
+    owners = sorted(meta.controller_of(pod)["name"] for pod in await active(timeless))
+    assert owners == ["api"] * 3 + ["web"] * 3
 
 
-@pytest.mark.parametrize("seed", range(6))
-async def test_a_random_walk_never_makes_a_pod_too_many(cluster, seed):
-    dice = random.Random(seed)
-    census = Census(cluster)
-    cluster.spawn(census.run())
-    faulty = Faulty(cluster.client, seed, share=0.2, lag=0.002)
-    control(cluster, faulty)
-    await cluster.replica_set("web", 3)
-    wanted = most_wanted = 3
-    for _ in range(40):
-        action = dice.random()
-        pods = await active(cluster)
-        if action < 0.4:
-            wanted = dice.randrange(12)
-            most_wanted = max(most_wanted, wanted)
-            await scale(cluster, "web", wanted)
-        elif action < 0.7 and pods:
-            with contextlib.suppress(ApiError):
-                name = meta.name(dice.choice(pods))
-                await cluster.client.delete(PODS, name, "default", DeleteOptions(grace_seconds=0))
-        await asyncio.sleep(dice.random() * 0.01)
-    faulty.share = 0.0
-    await eventually(lambda: settled(cluster, "web", wanted))
-    assert census.most <= most_wanted
+async def test_a_set_that_is_being_deleted_makes_deletes_and_adopts_nothing(timeless):
+    control(timeless)
+    await timeless.replica_set("web", 3)
+    await settle(timeless)
+    foreground = DeleteOptions(propagation="Foreground")
+    await timeless.client.delete(REPLICASETS, "web", "default", foreground)
+    pods = await active(timeless)
+    await timeless.client.delete(PODS, meta.name(pods[0]), "default", DeleteOptions(grace_seconds=0))
+    await patch(timeless, meta.name(pods[1]), {"metadata": {"labels": {"app": "other"}}}, PODS)
+    await timeless.pod("orphan", labels={"app": "web"})
+    await scale(timeless, "web", 0)
+    await settle(timeless)
+    assert {meta.name(pod): bool(owner_of(pod)) for pod in await active(timeless)} == {
+        meta.name(pods[1]): True,
+        meta.name(pods[2]): True,
+        "orphan": False,
+    }
+    assert (await status(timeless))["replicas"] == 1
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("write", range(1, 13))
-async def test_killed_at_any_of_its_writes_it_ends_right_and_never_over_creates(cluster, write, after):
-    census = Census(cluster)
-    cluster.spawn(census.run())
-    await cluster.pod("orphan", labels={"app": "web"})
-    await cluster.replica_set("web", 4)
-    mortal = Mortal(cluster.client, write, after=after)
-    first = control(cluster, mortal)
-    scaled = asyncio.create_task(mortal.is_dead.wait())
-    await asyncio.wait({scaled}, timeout=0.2)
-    await cluster.end(first)
-    scaled.cancel()
-    control(cluster)
-    await eventually(lambda: settled(cluster, "web", 4))
-    await scale(cluster, "web", 1)
-    await eventually(lambda: settled(cluster, "web", 1))
-    assert census.most <= 4
+@pytest.mark.parametrize(
+    ("verb", "before", "after", "reason", "condition", "event"),
+    [
+        ("create", 0, 2, "FailedCreate", "exceeded quota", "Error creating: exceeded quota"),
+        ("delete", 2, 0, "FailedDelete", "unable to delete pods: exceeded quota", "Error deleting: exceeded quota"),
+    ],
+    ids=["create", "delete"],
+)
+async def test_a_refusal_is_a_condition_and_an_event_until_it_passes(
+    timeless, verb, before, after, reason, condition, event
+):
+    refusing = Refusing(timeless.client, verb)
+    control(timeless, refusing)
+    await timeless.replica_set("web", before)
+    await settle(timeless)
+    refusing.refusal = Forbidden("exceeded quota")
+    since = timeless.clock.now()
+    await scale(timeless, "web", after)
+    await timeless.clock.advance(100)
+    (failure,) = (await status(timeless))["conditions"]
+    assert (failure["type"], failure["status"], failure["reason"]) == ("ReplicaFailure", "True", reason)
+    assert failure["message"] == condition
+    assert ("Warning", reason, event, "replicaset-controller") in await told(timeless)
+    # The pauses between the tries grow.
+    assert 10 < refusing.asked < 60
+    refusing.refusal = None
+    await settle(timeless)
+    assert len(await active(timeless)) == after
+    assert "conditions" not in await status(timeless)
+    assert timeless.clock.now() > since
+
+
+async def test_creations_go_in_batches_that_double_and_stop_at_an_error(timeless):
+    class Counting:
+        """Refuses from the sixth creation on."""
+
+        calls, under_way, batches = 0, [], []
+
+        def __getattr__(self, name):
+            return getattr(timeless.client, name)
+
+        async def create(self, resource, *arguments, **options):
+            if resource != PODS:
+                return await timeless.client.create(resource, *arguments, **options)
+            self.calls += 1
+            refused = self.calls >= 6
+            if not self.under_way:
+                self.batches.append(0)
+            self.batches[-1] += 1
+            self.under_way.append(self.calls)
+            await timeless.clock.sleep(0.001)
+            try:
+                if refused:
+                    raise Forbidden("no more")
+                return await timeless.client.create(resource, *arguments, **options)
+            finally:
+                self.under_way.pop()
+
+    client = Counting()
+    control(timeless, client)
+    await timeless.replica_set("web", 100)
+    await timeless.clock.advance(1)
+    # Of the batch of four the first two came through. Then each try begins again with one.
+    assert client.batches[:4] == [1, 2, 4, 1]
+    assert set(client.batches[4:]) == {1}
+    assert len(await active(timeless)) == 5
+
+
+async def test_in_a_namespace_that_ends_nothing_is_made_and_nothing_told(timeless):
+    refusing = Refusing(timeless.client, "create")
+    control(timeless, refusing)
+    await timeless.namespace("ends")
+    await timeless.replica_set("web", 3, "ends")
+    await settle(timeless)
+    await timeless.client.delete(NAMESPACES, "ends")
+    await timeless.client.delete(PODS, meta.name((await active(timeless))[0]), "ends")
+    await settle(timeless)
+    # Three were made; every event of the deletion may ask once more, for one only.
+    assert len(await active(timeless)) == 2
+    assert 4 <= refusing.asked <= 6
+    rs = await timeless.client.get(REPLICASETS, "web", "ends")
+    assert "conditions" not in rs["status"]
+    assert {type_ for type_, *_ in await told(timeless)} == {"Normal"}
+
+
+async def test_a_pod_that_is_released_at_the_last_moment_is_not_deleted(timeless):
+    """Somebody labels a pod otherwise, to look at it in peace, while it is already chosen to be deleted."""
+
+    class Late:
+        chosen = None
+
+        def __getattr__(self, name):
+            return getattr(timeless.client, name)
+
+        async def delete(self, resource, name, *arguments):
+            if self.chosen is None:
+                self.chosen = name
+                await patch(timeless, name, {"metadata": {"labels": {"app": "debug"}}}, PODS)
+            return await timeless.client.delete(resource, name, *arguments)
+
+    client = Late()
+    control(timeless, client)
+    await timeless.replica_set("web", 3)
+    await settle(timeless)
+    await scale(timeless, "web", 1)
+    await settle(timeless)
+    left = {meta.name(pod): owner_of(pod) for pod in await active(timeless)}
+    assert left[client.chosen] == ""
+    assert len(left) == 2
+
+
+async def test_a_status_that_meets_another_write_is_written_over_the_newer_version(timeless):
+    class Meets:
+        met = 0
+
+        def __getattr__(self, name):
+            return getattr(timeless.client, name)
+
+        async def update(self, resource, obj, subresource=""):
+            self.met += 1
+            if self.met == 1:
+                await patch(timeless, "web", {"metadata": {"labels": {"a": "b"}}})
+            return await timeless.client.update(resource, obj, subresource)
+
+    client = Meets()
+    control(timeless, client)
+    await timeless.replica_set("web", 2)
+    await settle(timeless)
+    rs = await timeless.client.get(REPLICASETS, "web", "default")
+    assert (meta.labels(rs), rs["status"]["replicas"]) == ({"a": "b"}, 2)
+
+
+async def test_a_server_that_fails_once_is_asked_for_its_pods_before_more_are_made(timeless):
+    class Fails:
+        failed, lists = False, 0
+
+        def __getattr__(self, name):
+            return getattr(timeless.client, name)
+
+        async def create(self, resource, obj, *arguments):
+            made = await timeless.client.create(resource, obj, *arguments)
+            if resource == PODS and not self.failed:
+                self.failed = True
+                raise InternalError("etcdserver: request timed out")
+            return made
+
+    control(timeless, Fails())
+    await timeless.replica_set("web", 4)
+    await settle(timeless)
+    assert len(await timeless.pods()) == 4
+
+
+async def test_the_fullest_node_and_the_cheapest_pod_go_first(timeless):
+    for name in ("n1", "n2"):
+        await timeless.node(name)
+    for name, node in (("a", "n1"), ("b", "n2"), ("c", "n2"), ("cheap", "n1")):
+        await timeless.set_ready(await timeless.pod(name, node=node, labels={"app": "web"}))
+    cost = {"controller.kubernetes.io/pod-deletion-cost": "-10"}
+    await patch(timeless, "cheap", {"metadata": {"annotations": cost}}, PODS)
+    control(timeless)
+    await timeless.replica_set("web", 4)
+    await settle(timeless)
+    await scale(timeless, "web", 3)
+    await settle(timeless)
+    assert {meta.name(pod) for pod in await active(timeless)} == {"a", "b", "c"}
+    await scale(timeless, "web", 2)
+    await settle(timeless)
+    left = {meta.name(pod) for pod in await active(timeless)}
+    assert len(left & {"b", "c"}) == 1
+    assert "a" in left
+
+
+async def test_the_pods_of_a_deployments_other_sets_crowd_a_node_as_well(timeless):
+    for name in ("n1", "n2"):
+        await timeless.node(name)
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": "d-uid", "controller": True}
+    control(timeless)
+    for name in ("old", "new"):
+        await timeless.replica_set(name, 0)
+        await patch(timeless, name, {"metadata": {"ownerReferences": [owner]}})
+    for name, node, app in (("o1", "n1", "old"), ("o2", "n1", "old"), ("a", "n1", "new"), ("b", "n2", "new")):
+        await timeless.set_ready(await timeless.pod(name, node=node, labels={"app": app}))
+    await asyncio.gather(scale(timeless, "old", 2), scale(timeless, "new", 2))
+    await settle(timeless)
+    await scale(timeless, "new", 1)
+    await settle(timeless)
+    assert {meta.name(pod) for pod in await active(timeless)} == {"o1", "o2", "b"}
+
+
+async def test_status_of_pods_that_are_not_ready_any_more(timeless):
+    control(timeless)
+    await timeless.replica_set("web", 1)
+    await settle(timeless)
+    (pod,) = await active(timeless)
+    await timeless.set_ready(pod)
+    await settle(timeless)
+    assert (await status(timeless))["availableReplicas"] == 1
+    unready = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+    client, strategic = timeless.client, PatchType.STRATEGIC
+    await client.patch(PODS, meta.name(pod), unready, "default", type=strategic, subresource="status")
+    await settle(timeless)
+    seen = await status(timeless)
+    assert (seen["replicas"], "readyReplicas" in seen, "availableReplicas" in seen) == (1, False, False)

@@ -20,7 +20,7 @@ from sampan_api.clock import parse_time
 from sampan_api.meta import Object
 from sampan_api.selectors import LabelSelector, SelectorError, from_label_selector
 
-from sampan_master.controllers.pod_facts import has_ended, ready_since
+from sampan_master.controllers.pod_facts import has_ended, is_ready
 
 DELETION_TIMEOUT = 120.0
 _BY_THE_NODE = "TerminationByKubelet"
@@ -102,7 +102,7 @@ def _scaled(value: int | str, total: int) -> int:
 
 
 def _is_healthy(pod: Object) -> bool:
-    return not meta.is_deleting(pod) and ready_since(pod) is not None
+    return not meta.is_deleting(pod) and is_ready(pod)
 
 
 def _promises(budget: Object, pods: list[Object], now: float) -> tuple[dict[str, str], tuple[str, ...]]:

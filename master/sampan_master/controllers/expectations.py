@@ -1,62 +1,68 @@
-"""What a controller has done and its cache does not show yet. Until it does, the controller must not act again.
+"""What a controller has written and its caches do not show yet. Until they do, it must not act on that owner again.
 
-A creation is seen when the informer has come as far as the revision it got; a deletion when the informer shows the pod
-gone or going. A creation with an unclear outcome puts the owner in doubt: only a consistent list can tell.
+A write is seen when the informer has come as far as the revision it got. Nothing expires: informers always get there.
+A creation with an unclear outcome puts the owner in doubt. Only a consistent list of pods can end that; what the list
+has seen the cache must see before anything is done.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from sampan_api import meta
 from sampan_api.informer import Informer
 from sampan_api.meta import Key, Object
 
 
+@dataclass(slots=True)
+class _Expected:
+    """Of one owner: the revision each informer must reach."""
+
+    revisions: dict[Informer, int] = field(default_factory=dict)
+    in_doubt: bool = False
+
+
 class Expectations:
-    def __init__(self, pods: Informer) -> None:
-        self._pods = pods
-        self._created: dict[Key, int] = {}
-        self._deleted: dict[Key, dict[Key, str]] = {}
-        self._in_doubt: set[Key] = set()
+    def __init__(self, owners: Informer, pods: Informer) -> None:
+        self._owners, self._pods = owners, pods
+        self._expected: dict[Key, _Expected] = {}
 
-    def created(self, owner: Key, pod: Object) -> None:
-        self._created[owner] = max(self._created.get(owner, 0), int(meta.resource_version(pod)))
+    def wrote_pod(self, owner: Key, pod: Object) -> None:
+        self._reach(owner, self._pods, pod)
 
-    def deleted(self, owner: Key, pod: Object) -> None:
-        self._deleted.setdefault(owner, {})[meta.key(pod)] = meta.uid(pod)
+    def wrote_owner(self, owner: Key, written: Object) -> None:
+        self._reach(owner, self._owners, written)
 
     def doubt(self, owner: Key) -> None:
-        self._in_doubt.add(owner)
+        self._of(owner).in_doubt = True
 
     def is_in_doubt(self, owner: Key) -> bool:
-        return owner in self._in_doubt
+        expected = self._expected.get(owner)
+        return expected is not None and expected.in_doubt
 
-    def resolve(self, owner: Key, listed: list[Object]) -> None:
-        """`listed` is a consistent list of the owner's pods: what the cache lacks of it is now expected."""
+    def resolve(self, owner: Key, listed: Iterable[Object]) -> None:
+        """Ends the doubt. `listed` are the pods there are, by a consistent list begun after the doubt."""
         for pod in listed:
-            known = self._pods.items.get(meta.key(pod))
-            if known is None or meta.uid(known) != meta.uid(pod):
-                self.created(owner, pod)
-        self._in_doubt.discard(owner)
+            self.wrote_pod(owner, pod)
+        self._of(owner).in_doubt = False
 
     def satisfied(self, owner: Key) -> bool:
-        if owner in self._in_doubt:
+        expected = self._expected.get(owner)
+        if expected is None:
+            return True
+        if expected.in_doubt or any(int(i.revision or 0) < revision for i, revision in expected.revisions.items()):
             return False
-        if self._created.get(owner, 0) > int(self._pods.revision or 0):
-            return False
-        self._created.pop(owner, None)
-        pending = self._deleted.get(owner, {})
-        for key in [key for key, uid in pending.items() if self._sees_deletion(key, uid)]:
-            del pending[key]
-        if pending:
-            return False
-        self._deleted.pop(owner, None)
+        del self._expected[owner]
         return True
 
     def forget(self, owner: Key) -> None:
-        self._created.pop(owner, None)
-        self._deleted.pop(owner, None)
-        self._in_doubt.discard(owner)
+        self._expected.pop(owner, None)
 
-    def _sees_deletion(self, key: Key, uid: str) -> bool:
-        pod = self._pods.items.get(key)
-        return pod is None or meta.uid(pod) != uid or meta.is_deleting(pod)
+    def _of(self, owner: Key) -> _Expected:
+        return self._expected.setdefault(owner, _Expected())
+
+    def _reach(self, owner: Key, informer: Informer, written: Object) -> None:
+        """What a deletion answers may have no revision; there is nothing to wait for then."""
+        revisions = self._of(owner).revisions
+        revisions[informer] = max(revisions.get(informer, 0), int(meta.resource_version(written) or 0))

@@ -23,13 +23,18 @@ def node_name(pod: Object) -> str:
     return pod["spec"].get("nodeName") or ""
 
 
+def is_ready(pod: Object) -> bool:
+    ready = meta.condition(pod, "Ready")
+    return ready is not None and ready.get("status") == "True"
+
+
 def ready_since(pod: Object) -> float | None:
-    """Unix seconds since when the pod is Ready; None when it is not."""
+    """Unix seconds since when the pod is Ready; None when it is not, or when its condition does not tell."""
     ready = meta.condition(pod, "Ready")
     if ready is None or ready.get("status") != "True":
         return None
     changed = ready.get("lastTransitionTime")
-    return parse_time(changed) if changed else 0.0
+    return parse_time(changed) if changed else None
 
 
 def created_at(obj: Object) -> float:
@@ -37,6 +42,11 @@ def created_at(obj: Object) -> float:
     return parse_time(stamp) if stamp else 0.0
 
 
-def most_restarts(pod: Object) -> int:
-    statuses = (pod.get("status") or {}).get("containerStatuses") or []
-    return max((s.get("restartCount") or 0 for s in statuses), default=0)
+def most_restarts(pod: Object) -> tuple[int, int]:
+    """Of any of its containers, and of any of its sidecars (init containers that go on running)."""
+    status = pod.get("status") or {}
+    inits = pod["spec"].get("initContainers") or []
+    sidecars = {container["name"] for container in inits if container.get("restartPolicy") == "Always"}
+    mains = (s.get("restartCount") or 0 for s in status.get("containerStatuses") or [])
+    besides = (s.get("restartCount") or 0 for s in status.get("initContainerStatuses") or [] if s["name"] in sidecars)
+    return max(mains, default=0), max(besides, default=0)

@@ -1,6 +1,7 @@
 """ReplicaSet, the decisions: which pods are ours, how many to make, which to delete, what the status says.
 
-Pods that end or are being deleted do not count, so a deleted pod is replaced while it still terminates.
+Pods that have ended or are being deleted do not count, so a deleted pod is replaced while it still terminates. A set
+that is being deleted keeps what matches and changes nothing. All of it holds for ReplicationControllers too.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from typing import Any
 from sampan_api import meta
 from sampan_api.clock import rfc3339
 from sampan_api.meta import Object
-from sampan_api.selectors import LabelSelector, from_label_selector
+from sampan_api.selectors import from_label_selector
 
 from sampan_master.controllers.deletion_ranking import first_to_delete
-from sampan_master.controllers.pod_facts import has_ended, is_active, ready_since
+from sampan_master.controllers.pod_facts import has_ended, is_active, is_ready, ready_since
+from sampan_master.controllers.replica_kinds import ReplicaKind
 
 BURST = 500
 """Most pods made or deleted in one go."""
+_LONGEST_NAME = 253
+FAILURE = "ReplicaFailure"
 
 
 @dataclass(slots=True)
@@ -30,53 +34,46 @@ class Claims:
     release: list[Object] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Scaling:
-    create: int = 0
-    delete: list[Object] = field(default_factory=list)
-
-
-def selector(replica_set: Object) -> LabelSelector:
-    return from_label_selector(replica_set["spec"]["selector"])
-
-
 def replicas(replica_set: Object) -> int:
     wanted = replica_set["spec"].get("replicas")
     return 1 if wanted is None else int(wanted)
 
 
-def claims(replica_set: Object, pods: Iterable[Object]) -> Claims:
-    """Sorts `pods` (those controlled by this set, and those controlled by nobody) into ours, to adopt, to release."""
-    result, uid, matching = Claims(), meta.uid(replica_set), selector(replica_set)
+def claims(kind: ReplicaKind, replica_set: Object, pods: Iterable[Object]) -> Claims:
+    """Sorts `pods` into ours, to adopt, to release; those that another object controls are nobody's business."""
+    result, uid, selector = Claims(), meta.uid(replica_set), kind.selector(replica_set)
     deleting = meta.is_deleting(replica_set)
     for pod in pods:
         if not is_active(pod):
             continue
-        controller, matches = meta.controller_of(pod), matching.matches(meta.labels(pod))
+        controller, matches = meta.controller_of(pod), selector.matches(meta.labels(pod))
         if controller is None:
             if matches and not deleting:
                 result.adopt.append(pod)
         elif controller.get("uid") == uid:
-            if matches or deleting:
+            if matches:
                 result.mine.append(pod)
-            else:
+            elif not deleting:
                 result.release.append(pod)
     return result
 
 
-def scaling(replica_set: Object, mine: list[Object], related: Iterable[Object], now: float) -> Scaling:
+def missing(replica_set: Object, there: int) -> int:
+    """How many pods to make now; below 0: so many are to go."""
     if meta.is_deleting(replica_set):
-        return Scaling()
-    missing = replicas(replica_set) - len(mine)
-    if missing >= 0:
-        return Scaling(create=min(missing, BURST))
-    return Scaling(delete=first_to_delete(mine, min(-missing, BURST), related, now))
+        return 0
+    return max(-BURST, min(replicas(replica_set) - there, BURST))
 
 
-def owner_reference(replica_set: Object) -> dict[str, Any]:
+def surplus(replica_set: Object, mine: list[Object], related: Iterable[Object], now: float) -> list[Object]:
+    """The pods to delete now."""
+    return first_to_delete(mine, max(0, -missing(replica_set, len(mine))), related, now)
+
+
+def owner_reference(kind: ReplicaKind, replica_set: Object) -> dict[str, Any]:
     return {
-        "apiVersion": "apps/v1",
-        "kind": "ReplicaSet",
+        "apiVersion": kind.resource.api_version,
+        "kind": kind.resource.kind,
         "name": meta.name(replica_set),
         "uid": meta.uid(replica_set),
         "controller": True,
@@ -84,12 +81,13 @@ def owner_reference(replica_set: Object) -> dict[str, Any]:
     }
 
 
-def new_pod(replica_set: Object) -> Object:
+def new_pod(kind: ReplicaKind, replica_set: Object) -> Object:
     template = replica_set["spec"]["template"]
     template_metadata = template.get("metadata") or {}
     metadata = {k: template_metadata[k] for k in ("labels", "annotations", "finalizers") if k in template_metadata}
-    metadata["generateName"] = f"{meta.name(replica_set)}-"
-    metadata["ownerReferences"] = [owner_reference(replica_set)]
+    prefix = f"{meta.name(replica_set)}-"
+    metadata["generateName"] = prefix if len(prefix) <= _LONGEST_NAME else meta.name(replica_set)
+    metadata["ownerReferences"] = [owner_reference(kind, replica_set)]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
@@ -102,38 +100,43 @@ class Failure:
 
 
 def status(
-    replica_set: Object, mine: list[Object], terminating: int, failure: Failure | None, now: float
+    kind: ReplicaKind, replica_set: Object, mine: list[Object], terminating: int, failure: Failure | None, now: float
 ) -> dict[str, Any]:
     """The status to write; equal to the present one when there is nothing to say."""
     template = from_label_selector({"matchLabels": _template_labels(replica_set)})
-    ready = [since for pod in mine if (since := ready_since(pod)) is not None]
-    minimum = replica_set["spec"].get("minReadySeconds") or 0
+    minimum = _min_ready_seconds(replica_set)
     counts = {
         "fullyLabeledReplicas": sum(template.matches(meta.labels(pod)) for pod in mine),
-        "readyReplicas": len(ready),
-        "availableReplicas": sum(since + minimum <= now for since in ready) if minimum else len(ready),
+        "readyReplicas": sum(map(is_ready, mine)),
+        "availableReplicas": sum(_is_available(pod, minimum, now) for pod in mine),
     }
     result: dict[str, Any] = {"replicas": len(mine)}
     result |= {name: count for name, count in counts.items() if count}
-    result["terminatingReplicas"] = terminating
+    if kind.counts_terminating:
+        result["terminatingReplicas"] = terminating
     result["observedGeneration"] = replica_set["metadata"].get("generation", 0)
     conditions = _conditions(replica_set, failure, now)
     return result | {"conditions": conditions} if conditions else result
 
 
 def until_available(replica_set: Object, mine: list[Object], now: float) -> float | None:
-    """Seconds until the next ready pod becomes available by minReadySeconds."""
-    minimum = replica_set["spec"].get("minReadySeconds") or 0
-    ready = [since for pod in mine if (since := ready_since(pod)) is not None]
-    return min((since + minimum - now for since in ready if since + minimum > now), default=None)
+    """Seconds until the next ready pod is available by minReadySeconds; None when all that are ready are available.
+    A pod of which it is not known since when it is ready is looked at again after minReadySeconds."""
+    minimum = _min_ready_seconds(replica_set)
+    waiting = [pod for pod in mine if is_ready(pod) and not _is_available(pod, minimum, now)]
+    if not waiting:
+        return None
+    return min((since + minimum - now for pod in waiting if (since := ready_since(pod)) is not None), default=minimum)
 
 
-def terminating(replica_set: Object, pods: Iterable[Object]) -> int:
-    uid = meta.uid(replica_set)
+def terminating(kind: ReplicaKind, replica_set: Object, pods: Iterable[Object]) -> int:
+    uid, selector = meta.uid(replica_set), kind.selector(replica_set)
     return sum(
-        1
+        meta.is_deleting(pod)
+        and not has_ended(pod)
+        and (meta.controller_of(pod) or {}).get("uid") == uid
+        and selector.matches(meta.labels(pod))
         for pod in pods
-        if meta.is_deleting(pod) and not has_ended(pod) and (meta.controller_of(pod) or {}).get("uid") == uid
     )
 
 
@@ -141,19 +144,29 @@ def _template_labels(replica_set: Object) -> dict[str, str]:
     return (replica_set["spec"]["template"].get("metadata") or {}).get("labels") or {}
 
 
+def _min_ready_seconds(replica_set: Object) -> int:
+    return replica_set["spec"].get("minReadySeconds") or 0
+
+
+def _is_available(pod: Object, minimum: int, now: float) -> bool:
+    if not minimum:
+        return is_ready(pod)
+    since = ready_since(pod)
+    return since is not None and since + minimum <= now
+
+
 def _conditions(replica_set: Object, failure: Failure | None, now: float) -> list[dict[str, Any]]:
-    before = (replica_set.get("status") or {}).get("conditions") or []
-    others = [c for c in before if c["type"] != "ReplicaFailure"]
+    """A failure that is there stays as it was first told until nothing fails."""
+    before: list[dict[str, Any]] = (replica_set.get("status") or {}).get("conditions") or []
     if failure is None:
-        return others
-    same = next((c for c in before if c["type"] == "ReplicaFailure" and c.get("reason") == failure.reason), None)
-    return [
-        *others,
-        {
-            "type": "ReplicaFailure",
-            "status": "True",
-            "lastTransitionTime": same["lastTransitionTime"] if same else rfc3339(now),
-            "reason": failure.reason,
-            "message": failure.message,
-        },
-    ]
+        return [condition for condition in before if condition["type"] != FAILURE]
+    if any(condition["type"] == FAILURE for condition in before):
+        return before
+    condition = {
+        "type": FAILURE,
+        "status": "True",
+        "lastTransitionTime": rfc3339(now),
+        "reason": failure.reason,
+        "message": failure.message,
+    }
+    return [*before, condition]

@@ -1,27 +1,22 @@
-"""ReplicaSet, the loop: reads the informers, asks `replicaset` what to do, does it, writes the status.
+"""ReplicaSet and ReplicationController, the loop: reads the informers, asks `replicaset` what to do, does it, writes
+the status. One instance serves one kind.
 
-It never makes a pod too many: while the cache does not show its last creations it does not act (`expectations`), a
-creation with an unclear outcome is looked up first, and creations go in batches of 1, 2, 4, … that stop at an error.
+It never makes a pod too many: while the caches do not show its last writes it does not act (`expectations`), a creation
+with an unclear outcome is looked up first, and creations go in batches of 1, 2, 4, … that stop at an error. It never
+deletes a pod too many: what is to go is decided anew on an uncached list of the pods, and each deletion is fenced by
+the revision of the pod in that list. How many are wanted, and whether it may adopt, it reads from the set uncached.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
+from typing import TypeVar
 
 from sampan_api import meta
-from sampan_api.client import PODS, REPLICASETS, Client, DeleteOptions, EventType, Selection
+from sampan_api.client import PODS, Client, DeleteOptions, EventType, Selection
 from sampan_api.clock import Clock
-from sampan_api.errors import (
-    ApiError,
-    Conflict,
-    Forbidden,
-    InternalError,
-    Invalid,
-    NotFound,
-    ServerTimeout,
-    ServiceUnavailable,
-)
+from sampan_api.errors import ApiError, Conflict, Forbidden, InternalError, Invalid, NotFound
 from sampan_api.meta import Key, Object
 from sampan_api.recorder import EventRecorder
 
@@ -29,27 +24,30 @@ from sampan_master.controllers import replicaset
 from sampan_master.controllers.expectations import Expectations
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.pod_facts import is_active
+from sampan_master.controllers.replica_kinds import ReplicaKind
 from sampan_master.controllers.workqueue import WorkQueue, work
 
-_UNCLEAR = (InternalError, ServerTimeout, ServiceUnavailable)
 _LOOK_AGAIN = 1.0
-"""Seconds after which unmet expectations are checked without an event: the event may have been missed."""
+"""Seconds after which a lagging cache is looked at again without an event."""
+_PAGE = 500
+
+_T = TypeVar("_T")
 
 
 class ReplicaSetController:
-    def __init__(self, client: Client, clock: Clock, informers: Informers, workers: int) -> None:
-        self._client, self._clock, self._workers = client, clock, workers
-        self._pods, self._sets = informers.pods, informers[REPLICASETS]
+    def __init__(self, kind: ReplicaKind, client: Client, clock: Clock, informers: Informers, workers: int) -> None:
+        self._kind, self._client, self._clock, self._workers = kind, client, clock, workers
+        self._pods, self._sets = informers.pods, informers[kind.resource]
         self._queue: WorkQueue[Key] = WorkQueue(clock)
-        self._expectations = Expectations(self._pods)
-        self._recorder = EventRecorder(client, clock, "replicaset-controller")
+        self._expectations = Expectations(self._sets, self._pods)
+        self._recorder = EventRecorder(client, clock, kind.component)
         self._sets.subscribe(self._on_set)
         self._pods.subscribe(self._on_pod)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._recorder.run())
-            tasks.create_task(work("replicaset", self._queue, self.sync, self._workers))
+            tasks.create_task(work(self._kind.resource.kind, self._queue, self.sync, self._workers))
 
     def _on_set(self, event: EventType, replica_set: Object, _old: Object | None) -> None:
         if event is EventType.DELETED:
@@ -57,20 +55,20 @@ class ReplicaSetController:
         self._queue.add(meta.key(replica_set))
 
     def _on_pod(self, event: EventType, pod: Object, old: Object | None) -> None:
-        owner = self._owner(pod)
-        previous = self._owner(old) if old is not None else None
-        for key in {owner, previous} - {None}:
-            assert key is not None
-            self._queue.add(key)
-        changed = event is not EventType.MODIFIED or old is None or meta.labels(old) != meta.labels(pod)
-        if meta.controller_of(pod) is None and (changed or previous is not None):
+        for one in (pod, old):
+            if one is not None and (owner := self._owner(one)) is not None:
+                self._queue.add(owner)
+        controller = meta.controller_of(pod)
+        if controller is not None or event is EventType.DELETED:
+            return
+        if old is None or meta.labels(old) != meta.labels(pod) or meta.controller_of(old) is not None:
             for replica_set in self._sets.by_index("namespace", meta.namespace(pod)):
-                if replicaset.selector(replica_set).matches(meta.labels(pod)):
+                if self._kind.selector(replica_set).matches(meta.labels(pod)):
                     self._queue.add(meta.key(replica_set))
 
     def _owner(self, pod: Object) -> Key | None:
         reference = meta.controller_of(pod)
-        if reference is None or reference.get("kind") != "ReplicaSet":
+        if reference is None or reference.get("kind") != self._kind.resource.kind:
             return None
         key = Key(meta.namespace(pod), reference["name"])
         replica_set = self._sets.items.get(key)
@@ -81,27 +79,22 @@ class ReplicaSetController:
         if replica_set is None:
             return None
         if self._expectations.is_in_doubt(key):
-            await self._look_up(key, replica_set)
-        may_scale = self._expectations.satisfied(key)
-        pods = self._candidates(replica_set)
-        mine = await self._claim(replica_set, pods)
-        now = self._clock.now()
-        error: ApiError | None = None
-        failure: replicaset.Failure | None = None
-        if may_scale:
-            plan = replicaset.scaling(replica_set, mine, self._related(replica_set), now)
-            failure, error = await self._scale(key, replica_set, plan)
-        status = replicaset.status(
-            replica_set, mine, replicaset.terminating(replica_set, pods), failure, self._clock.now()
-        )
-        await self._write_status(replica_set, status)
-        if error is not None:
-            raise error
+            self._expectations.resolve(key, await self._list_pods(Selection(key.namespace)))
         if not self._expectations.satisfied(key):
             return _LOOK_AGAIN
+        pods = self._candidates(replica_set)
+        mine = await self._claim(key, replica_set, pods)
+        terminating = replicaset.terminating(self._kind, replica_set, pods)
+        failure, error = await self._scale(key, replica_set, mine)
+        now = self._clock.now()
+        status = replicaset.status(self._kind, replica_set, mine, terminating, failure, now)
+        await self._write_status(key, replica_set, status)
+        if error is not None:
+            raise error
         return replicaset.until_available(replica_set, mine, now)
 
     def _candidates(self, replica_set: Object) -> list[Object]:
+        """The pods that name this set as an owner, and those that nobody controls."""
         namespace, uid = meta.namespace(replica_set), meta.uid(replica_set)
         owned = [p for p in self._pods.by_index("owner", uid) if meta.controller_of(p) is not None]
         return owned + self._pods.by_index("uncontrolled", namespace)
@@ -114,57 +107,70 @@ class ReplicaSetController:
             siblings = self._sets.by_index("owner", controller["uid"])
         return [p for s in siblings for p in self._pods.by_index("owner", meta.uid(s)) if is_active(p)]
 
-    async def _look_up(self, key: Key, replica_set: Object) -> None:
-        """A consistent list of our pods ends the doubt about creations with an unclear outcome."""
-        listed: list[Object] = []
-        continue_ = ""
-        while True:
-            page = await self._client.list(PODS, Selection(key.namespace), limit=500, continue_=continue_)
-            listed += page.items
-            if not (continue_ := page.continue_):
-                break
-        uid = meta.uid(replica_set)
-        self._expectations.resolve(key, [p for p in listed if (meta.controller_of(p) or {}).get("uid") == uid])
+    async def _list_pods(self, selection: Selection) -> list[Object]:
+        """An uncached, consistent list, all pages of it."""
+        page = await self._client.list(PODS, selection, limit=_PAGE)
+        pods = list(page.items)
+        while page.continue_:
+            page = await self._client.list(PODS, selection, limit=_PAGE, continue_=page.continue_)
+            pods += page.items
+        return pods
 
-    async def _claim(self, replica_set: Object, pods: list[Object]) -> list[Object]:
-        claims = replicaset.claims(replica_set, pods)
-        for pod in claims.release:
-            await self._set_owners(pod, [r for r in meta.owner_references(pod) if r["uid"] != meta.uid(replica_set)])
-        if claims.adopt and await self._may_adopt(replica_set):
-            reference = replicaset.owner_reference(replica_set)
-            for pod in claims.adopt:
-                adopted = await self._set_owners(pod, [*meta.owner_references(pod), reference])
-                if adopted is not None:
-                    claims.mine.append(adopted)
-        return claims.mine
+    async def _claim(self, key: Key, replica_set: Object, pods: list[Object]) -> list[Object]:
+        """Releases and adopts; returns the active pods that are ours then. Raises the first error, after all tries."""
+        claims = replicaset.claims(self._kind, replica_set, pods)
+        uid, reference = meta.uid(replica_set), replicaset.owner_reference(self._kind, replica_set)
+        patches = [
+            self._set_owners(key, pod, [r for r in meta.owner_references(pod) if r["uid"] != uid])
+            for pod in claims.release
+        ]
+        if claims.adopt and await self._live(replica_set) is not None:
+            others = [(pod, [r for r in meta.owner_references(pod) if r["uid"] != uid]) for pod in claims.adopt]
+            patches += [self._set_owners(key, pod, [*owners, reference]) for pod, owners in others]
+        patched = await _all(patches)
+        adopted = [pod for pod in patched if pod is not None and (meta.controller_of(pod) or {}).get("uid") == uid]
+        return claims.mine + adopted
 
-    async def _may_adopt(self, replica_set: Object) -> bool:
-        """The cache may be behind: a set that is being deleted, or another of that name, must adopt nothing."""
-        live = await self._client.get(REPLICASETS, meta.name(replica_set), meta.namespace(replica_set))
-        return meta.uid(live) == meta.uid(replica_set) and not meta.is_deleting(live)
+    async def _live(self, replica_set: Object) -> Object | None:
+        """The set by an uncached read; None when it is gone, going, or another one of that name."""
+        try:
+            live = await self._client.get(self._kind.resource, meta.name(replica_set), meta.namespace(replica_set))
+        except NotFound:
+            return None
+        return live if meta.uid(live) == meta.uid(replica_set) and not meta.is_deleting(live) else None
 
-    async def _set_owners(self, pod: Object, references: list[dict[str, object]]) -> Object | None:
+    async def _set_owners(self, key: Key, pod: Object, references: list[dict[str, object]]) -> Object | None:
+        """None when the pod is gone, or is another by now."""
         metadata = {
             "uid": meta.uid(pod),
             "resourceVersion": meta.resource_version(pod),
             "ownerReferences": references or None,
         }
         try:
-            return await self._client.patch(PODS, meta.name(pod), {"metadata": metadata}, meta.namespace(pod))
+            patched = await self._client.patch(PODS, meta.name(pod), {"metadata": metadata}, key.namespace)
         except (NotFound, Invalid):
             return None
+        self._expectations.wrote_pod(key, patched)
+        return patched
 
     async def _scale(
-        self, key: Key, replica_set: Object, plan: replicaset.Scaling
+        self, key: Key, replica_set: Object, mine: list[Object]
     ) -> tuple[replicaset.Failure | None, ApiError | None]:
+        if not replicaset.missing(replica_set, len(mine)) or (live := await self._live(replica_set)) is None:
+            return None, None
+        missing = replicaset.missing(live, len(mine))
         try:
-            if plan.create:
-                await self._create(key, replica_set, plan.create)
-            elif plan.delete:
-                await _all(self._delete(key, replica_set, pod) for pod in plan.delete)
+            if missing > 0:
+                await self._create(key, live, missing)
+            elif missing < 0:
+                await self._delete(key, live)
         except ApiError as error:
-            reason = "FailedCreate" if plan.create else "FailedDelete"
-            return replicaset.Failure(reason, error.message), error
+            if missing > 0 and _namespace_ends(error):
+                # Nothing can be made there any more, and nobody needs to be told.
+                return None, None
+            if missing > 0:
+                return replicaset.Failure("FailedCreate", error.message), error
+            return replicaset.Failure("FailedDelete", f"unable to delete pods: {error.message}"), error
         return None, None
 
     async def _create(self, key: Key, replica_set: Object, count: int) -> None:
@@ -176,43 +182,64 @@ class ReplicaSetController:
 
     async def _create_one(self, key: Key, replica_set: Object) -> None:
         try:
-            pod = await self._client.create(PODS, replicaset.new_pod(replica_set), key.namespace)
+            pod = await self._client.create(PODS, replicaset.new_pod(self._kind, replica_set), key.namespace)
         except ApiError as error:
-            if isinstance(error, _UNCLEAR):
+            if error.code >= InternalError.code:
+                # A server's failure does not say whether the pod was made.
                 self._expectations.doubt(key)
             if not _namespace_ends(error):
-                message = f"Error creating: {error.message}"
-                self._recorder.record(REPLICASETS, replica_set, "Warning", "FailedCreate", message)
+                self._tell(replica_set, "Warning", "FailedCreate", f"Error creating: {error.message}")
             raise
-        self._expectations.created(key, pod)
-        message = f"Created pod: {meta.name(pod)}"
-        self._recorder.record(REPLICASETS, replica_set, "Normal", "SuccessfulCreate", message)
+        self._expectations.wrote_pod(key, pod)
+        self._tell(replica_set, "Normal", "SuccessfulCreate", f"Created pod: {meta.name(pod)}")
 
-    async def _delete(self, key: Key, replica_set: Object, pod: Object) -> None:
+    async def _delete(self, key: Key, live: Object) -> None:
+        """The caches say there are too many pods. Deletes what is too many of those that are really there."""
+        selector = self._kind.selector(live)
+        listed = await self._list_pods(Selection(key.namespace, label_selector=str(selector)))
+        mine = replicaset.claims(self._kind, live, listed).mine
+        surplus = replicaset.surplus(live, mine, self._related(live), self._clock.now())
+        await _all(self._delete_one(key, live, pod) for pod in surplus)
+
+    async def _delete_one(self, key: Key, replica_set: Object, pod: Object) -> None:
+        fence = DeleteOptions(uid=meta.uid(pod), resource_version=meta.resource_version(pod))
         try:
-            await self._client.delete(PODS, meta.name(pod), key.namespace, DeleteOptions(uid=meta.uid(pod)))
+            deleted = await self._client.delete(PODS, meta.name(pod), key.namespace, fence)
         except (NotFound, Conflict):
+            # It is gone, or it has changed: of either there will be an event, and then we decide again.
             return
         except ApiError as error:
-            message = f"Error deleting: {error.message}"
-            self._recorder.record(REPLICASETS, replica_set, "Warning", "FailedDelete", message)
+            self._tell(replica_set, "Warning", "FailedDelete", f"Error deleting: {error.message}")
             raise
-        self._expectations.deleted(key, pod)
-        message = f"Deleted pod: {meta.name(pod)}"
-        self._recorder.record(REPLICASETS, replica_set, "Normal", "SuccessfulDelete", message)
+        self._expectations.wrote_pod(key, deleted)
+        self._tell(replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {meta.name(pod)}")
 
-    async def _write_status(self, replica_set: Object, status: dict[str, object]) -> None:
+    async def _write_status(self, key: Key, replica_set: Object, status: dict[str, object]) -> None:
+        """Tries once more on the newest version of the set, as long as it is the same one."""
         if (replica_set.get("status") or {}) == status:
             return
-        await self._client.update(REPLICASETS, replica_set | {"status": status}, "status")
+        resource = self._kind.resource
+        try:
+            written = await self._client.update(resource, replica_set | {"status": status}, "status")
+        except ApiError:
+            live = await self._client.get(resource, key.name, key.namespace)
+            if meta.uid(live) != meta.uid(replica_set):
+                raise
+            written = await self._client.update(resource, live | {"status": status}, "status")
+        self._expectations.wrote_owner(key, written)
+
+    def _tell(self, replica_set: Object, type_: str, reason: str, message: str) -> None:
+        self._recorder.record(self._kind.resource, replica_set, type_, reason, message)
 
 
-async def _all(calls: Iterable[Awaitable[None]]) -> None:
+async def _all(calls: Iterable[Awaitable[_T]]) -> list[_T]:
     """Runs all calls at once and to their end, then raises the first error."""
-    results = await asyncio.gather(*calls, return_exceptions=True)
-    for result in results:
-        if result is not None:
+    results: list[_T] = []
+    for result in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(result, BaseException):
             raise result
+        results.append(result)
+    return results
 
 
 def _namespace_ends(error: ApiError) -> bool:

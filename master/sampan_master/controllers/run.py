@@ -15,6 +15,7 @@ from sampan_master.controllers.namespace_controller import NamespaceController
 from sampan_master.controllers.node_cidr_controller import NodeCidrController
 from sampan_master.controllers.node_controller import NodeController
 from sampan_master.controllers.pod_gc_controller import PodCollector
+from sampan_master.controllers.replica_kinds import REPLICA_SET, REPLICATION_CONTROLLER
 from sampan_master.controllers.replicaset_controller import ReplicaSetController
 from sampan_master.controllers.taint_eviction_controller import TaintEvictionController
 
@@ -27,7 +28,8 @@ async def run(client: Client, clock: Clock, config: ControllersConfig) -> None:
     """Runs every controller until cancelled. None of them acts before all caches have been filled once."""
     informers = Informers(client, clock)
     controllers: list[_Controller] = [
-        ReplicaSetController(client, clock, informers, config.workers),
+        ReplicaSetController(REPLICA_SET, client, clock, informers, config.workers),
+        ReplicaSetController(REPLICATION_CONTROLLER, client, clock, informers, config.workers),
         BudgetController(client, clock, informers, config.workers),
         NamespaceContentController(client, clock, informers, config.root_ca_pem),
         NamespaceController(client, clock, informers),

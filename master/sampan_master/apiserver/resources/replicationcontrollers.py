@@ -109,7 +109,6 @@ RESOURCE = ResourceType(
     generation=True,
     orphans=True,
     separate_status=True,
-    idle=True,
     default=_default,
     prepare_create=_prepare_create,
     prepare_status=_prepare_status,
