@@ -28,6 +28,7 @@ from sampan_master.apiserver import deletion, preparing, problems
 from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.allocating import Allocations
 from sampan_master.apiserver.applying import Configuration, applied_to
+from sampan_master.apiserver.node_room import NodeRoom
 from sampan_master.apiserver.options import WriteOptions
 from sampan_master.apiserver.ownership import keep_times, own_created, owners_after, with_owners, write_of
 from sampan_master.apiserver.patching import Patch, apply_patch
@@ -93,6 +94,7 @@ class Registry:
         self._admission = admission
         self._event_ttl = event_ttl
         self._allocations = Allocations(storage, network)
+        self.node_room = NodeRoom(storage.cache)
 
     async def get(self, rt: ResourceType, namespace: str, name: str) -> Entry:
         """The object as of now. Raises NotFound."""

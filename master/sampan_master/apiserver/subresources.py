@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from sampan_api.clock import rfc3339
@@ -26,11 +27,13 @@ SUCCESS_CREATED: dict[str, Any] = {
 async def bind(
     registry: Registry, rt: ResourceType, namespace: str, name: str, binding: Object, options: WriteOptions
 ) -> None:
-    """Gives a pod its node. Raises Conflict when it has one or is going, NotFound, a 500 without a target."""
+    """Gives a pod its node. Raises Conflict when it has one or is going or the node has no room for it (`node_room`),
+    NotFound, a 500 without a target."""
     target = (binding.get("target") or {}).get("name", "")
     if not target:
         raise ApiError("target.name: Required value")
     asked = binding["metadata"]
+    uids: list[str] = []
 
     def change(entry: Entry) -> Object:
         obj = entry.obj
@@ -45,9 +48,23 @@ async def bind(
         if taken:
             why = f'pod {name} is already assigned to node "{taken}"'
             raise problems.conflict(rt, name, why, subject="pods/binding")
+        full = registry.node_room.reserve(obj, target)
+        if full:
+            raise problems.conflict(rt, name, full, subject="pods/binding")
+        uids[:] = [metadata["uid"]]
         return _bound(obj, target, asked, rfc3339(registry.clock.now()))
 
-    await registry.modify(rt, namespace, name, change, options)
+    written = False
+    try:
+        await registry.modify(rt, namespace, name, change, options)
+        written = not options.dry_run
+    except asyncio.CancelledError:
+        # Nobody knows: the room is kept until the pod's next change shows.
+        written = True
+        raise
+    finally:
+        for uid in uids if not written else ():
+            registry.node_room.release(uid)
 
 
 def _bound(obj: Object, node: str, asked: dict[str, Any], now: str) -> Object:

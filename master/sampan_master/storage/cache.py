@@ -20,16 +20,17 @@ import asyncio
 import heapq
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from sampan_api.client import EventType
 from sampan_api.clock import Clock
 
 from sampan_master.storage.change import Change, Matches
 from sampan_master.storage.entry import Entry, read_entry
-from sampan_master.storage.keys import REGISTRY, table_of
+from sampan_master.storage.keys import REGISTRY, resource_prefix, table_of
 from sampan_master.storage.past import PastWatcher
 from sampan_master.storage.store import (
     Compacted,
@@ -63,6 +64,9 @@ class Listing(NamedTuple):
     revision: int
 
 
+Observer: TypeAlias = "Callable[[Change | None], None]"
+
+
 class Cache:
     def __init__(
         self,
@@ -80,6 +84,7 @@ class Cache:
         self._history_seconds = history_seconds
         self._history_events = history_events
         self._tables: dict[str, Table] = {}
+        self._observers: dict[str, Observer] = {}
         self._revision = 0
         self._floor = 0
         self._expected: dict[str, Entry] = {}
@@ -199,6 +204,18 @@ class Cache:
         self._expected[entry.key] = entry
         return entry
 
+    def observe(self, resource: str, observer: Observer) -> None:
+        """Tells every change of a resource's objects the moment the cache takes it, those that are there already first.
+        The observer must be quick; None means that nothing is there any more. One observer a resource."""
+        self._observers[resource] = observer
+        for entry in self.list(resource_prefix(resource)).entries:
+            observer(Change(EventType.ADDED, entry, None))
+
+    def _observed(self, change: Change) -> None:
+        observer = self._observers.get(table_of(change.key))
+        if observer is not None:
+            observer(change)
+
     def _table(self, key: str) -> Table:
         name = table_of(key)
         table = self._tables.get(name)
@@ -227,6 +244,7 @@ class Cache:
         for event in batch.events:
             name = table_of(event.key)
             if name and (change := self._changed(event)) is not None:
+                self._observed(change)
                 self._tables[name].tell(change)
         self._advance(batch.revision)
 
@@ -266,6 +284,8 @@ class Cache:
         for table in self._tables.values():
             table.end_watchers()
         self._tables.clear()
+        for observer in self._observers.values():
+            observer(None)
         self._expected.clear()
         self._marks.clear()
         self._revision = 0
@@ -312,8 +332,9 @@ class Cache:
             if len(gone) > 1:
                 table.end_watchers()
             changes.extend(change for key in gone if (change := table.remove(key, revision)) is not None)
-        if not first:
-            for change in changes:
+        for change in changes:
+            self._observed(change)
+            if not first:
                 self._table(change.key).tell(change)
         self._floor = revision
         for table in self._tables.values():
