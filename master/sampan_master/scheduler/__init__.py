@@ -8,10 +8,12 @@
     engine                mask and score per signature, kept up to date by the log; argmax
     verdict               why nothing fits, in Kubernetes' words
     queue                 active, back-off, unschedulable
+    metrics               what it counts about itself, by kube-scheduler's names
     scheduler             informers in, Bindings and conditions out
 """
 
 from sampan_master.scheduler.config import ConfigError, SchedulerConfig, read_config
+from sampan_master.scheduler.metrics import SchedulerMetrics
 from sampan_master.scheduler.scheduler import run
 
-__all__ = ["ConfigError", "SchedulerConfig", "read_config", "run"]
+__all__ = ["ConfigError", "SchedulerConfig", "SchedulerMetrics", "read_config", "run"]
