@@ -72,7 +72,7 @@ def test_the_changes_of_the_nearest_node_are_the_causes() -> None:
     ]
     assert "n2" in found[0].text
     table = printing.verdict(verdict)
-    assert "n1,n2,n3   NodeResourcesFit   Insufficient cpu   cpu: 4   3500m free of 4" in table
+    assert "n1,n2,n3   NodeResourcesFit   cpu: 4   3500m free of 4   lower the cpu request" in table
     assert "Nearest node: n2, 1 change away:\n  1. lower the cpu request" in table
 
 

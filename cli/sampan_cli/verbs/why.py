@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from typing import Any
 
-from sampan_cli.errors import UsageError
+from sampan_cli.errors import ServerError, UsageError
 from sampan_cli.rest import Api
 from sampan_cli.session import Session, Target, from_args, targets
 
@@ -26,12 +27,20 @@ def run(args: argparse.Namespace) -> int:
     session = from_args(args)
     now = time.time()
     gatherer = Gatherer(session, scheduler_api(session, args.scheduler), now)
-    answers = [_answer(session, target, gatherer, now, args) for target in targets(session, args.words, need_name=True)]
+    wanted, code, answers = targets(session, args.words, need_name=True), 0, []
+    for target in wanted:
+        try:
+            answers.append(_answer(session, target, gatherer, now, args))
+        except ServerError as error:
+            if error.reason != "NotFound" or len(wanted) == 1:
+                raise
+            print(error.message, file=sys.stderr)
+            code = 1
     if args.output == "json":
-        print(json.dumps(answers[0] if len(answers) == 1 else answers, indent=4, ensure_ascii=False))
+        print(json.dumps(answers if len(wanted) > 1 else answers[0], indent=4, ensure_ascii=False))
     else:
         print("\n".join(answers), end="")
-    return 0
+    return code
 
 
 def scheduler_api(session: Session, url: str) -> Api:

@@ -36,7 +36,7 @@ def verdict(answer: Object) -> str:
     lines = [f"Verdict of {head}:"]
     if answer.get("message"):
         lines.append(f"  {answer['message']}")
-    rows = [["NODES", "REFUSED BY", "REASON", "NEED", "HAVE", "WHAT WOULD FIX IT"]]
+    rows = [["NODES", "REFUSED BY", "NEED", "HAVE", "WHAT WOULD FIX IT"]]
     rows += [_row(refusal) for refusal in refusals]
     lines += [f"  {line.rstrip()}" for line in Columns().text(rows).splitlines()]
     if nearest := answer.get("nearest"):
@@ -50,7 +50,7 @@ def _row(refusal: Object) -> list[str]:
     if refusal["count"] > _NAMES:
         where += f" +{refusal['count'] - _NAMES}"
     need, have = refusal.get("need") or "-", refusal.get("have") or "-"
-    return [where, refusal["plugin"], refusal["reason"], need, have, refusal.get("fix") or "-"]
+    return [where, refusal["plugin"], need, have, refusal.get("fix") or "-"]
 
 
 def _nearest(nearest: Object) -> Iterator[str]:

@@ -33,6 +33,7 @@ from sampan_master.apiserver.bootstrap import (
 from sampan_master.apiserver.discovery import Discovery
 from sampan_master.apiserver.documents import VERSION, ApiGroups, Check, Documents
 from sampan_master.apiserver.endpoint import ResourceEndpoint
+from sampan_master.apiserver.explaining import PATHS, Answers, Explaining, NoAnswers
 from sampan_master.apiserver.limits import Bodies, Limits, make_room_for
 from sampan_master.apiserver.local import LocalClient
 from sampan_master.apiserver.metrics import Metrics
@@ -91,6 +92,7 @@ class ApiServer:
         self._watches = WatchStreams(self.registry)
         self._pod_streams = PodStreams(self.registry, lambda: self._streams)
         self._metrics: list[Source] = []
+        self._answers: Answers = NoAnswers()
         self.addresses: list[tuple[str, int]] = []
         self._servers: list[asyncio.Server] = []
         self._state = ServerState()
@@ -161,6 +163,9 @@ class ApiServer:
             routes[f"/{kind}"] = routes[f"/{kind}/{{check}}"] = Handler(documents.health, any_method=True)
         routes["/openapi/v3/{group:path}"] = Handler(openapi.version_3)
         routes["/"] = Handler(documents.root)
+        explaining = Explaining(self.registry, BUILT_IN, lambda: self._answers)
+        for path, function in zip(PATHS, (explaining.why, explaining.whatif), strict=True):
+            routes[path] = Handler(function, any_method=True)
         reader = ServiceAccountTokens(self._issuer, self._storage.cache, self._clock)
         authenticator = Authenticator(self._config.tokens, self._issuer.issuer, reader)
         groups = ApiGroups(discovery, endpoint, Reviews(authenticator, self._clock.now))
@@ -224,6 +229,10 @@ class ApiServer:
     def add_metrics(self, source: Source) -> None:
         """`/metrics` tells of it, too."""
         self._metrics.append(source)
+
+    def use_answers(self, answers: Answers) -> None:
+        """The scheduler beside this server."""
+        self._answers = answers
 
     def use_streams(self, streams: NodeStreams) -> None:
         self._streams = streams

@@ -46,6 +46,11 @@ class Budgets:
         if self._budgets.pop(meta.key(budget), None) is not None:
             self.position += 1
 
+    def take_over(self, other: Budgets) -> None:
+        """Knows what `other` knows now."""
+        self._budgets = dict(other._budgets)
+        self.position += 1
+
     def violating(self, pods: Sequence[Placed]) -> list[Placed]:
         """Those of `pods`, in their order, whose going would break a budget if they went one after the other."""
         if not self._budgets or not pods:

@@ -23,9 +23,9 @@ from sampan_api.informer import Callback, Informer
 from sampan_api.meta import Object
 from sampan_api.recorder import EventRecorder
 
+from sampan_master.scheduler.answers import Answers
 from sampan_master.scheduler.binding import Outcome, bind, evict, report_unschedulable, withdraw_nomination
 from sampan_master.scheduler.config import SchedulerConfig
-from sampan_master.scheduler.metrics import SchedulerMetrics
 from sampan_master.scheduler.planner import Bind, Decision, Evict, Planner, Refuse
 from sampan_master.scheduler.workloads import WATCHED
 
@@ -35,16 +35,16 @@ _BATCH = 32
 """Pods placed before other tasks of the process get their turn."""
 
 
-async def run(client: Client, clock: Clock, config: SchedulerConfig, metrics: SchedulerMetrics | None = None) -> None:
-    """Schedules pods until cancelled. `metrics` may outlive it."""
-    await Scheduler(client, clock, config, metrics or SchedulerMetrics()).run()
+async def run(client: Client, clock: Clock, config: SchedulerConfig, answers: Answers | None = None) -> None:
+    """Schedules pods until cancelled, and meanwhile lets itself be asked through `answers`."""
+    await Scheduler(client, clock, config, answers).run()
 
 
 class Scheduler:
-    def __init__(self, client: Client, clock: Clock, config: SchedulerConfig, metrics: SchedulerMetrics) -> None:
-        self._client, self._clock, self._config, self._metrics = client, clock, config, metrics
+    def __init__(self, client: Client, clock: Clock, config: SchedulerConfig, answers: Answers | None = None) -> None:
+        self._client, self._clock, self._config = client, clock, config
+        self._answers = answers or Answers()
         self.planner = Planner(config)
-        self.planner.queue.incoming = metrics.incoming
         self._recorders = {name: EventRecorder(client, clock, name, series=True) for name in self.planner.engines}
         self._wake = asyncio.Event()
         self._writes: set[asyncio.Task[None]] = set()
@@ -68,7 +68,7 @@ class Scheduler:
             for informer in informers:
                 await informer.synced()
             try:
-                with self._metrics.sizes(self.planner.queue.sizes, self.planner.cluster.sizes):
+                with self._answers.at_work(self.planner, self._config):
                     await self._loop()
             finally:
                 for write in self._writes:
@@ -132,40 +132,31 @@ class Scheduler:
 
     def _schedule_some(self) -> None:
         for _ in range(min(_BATCH, self._config.binds_in_flight - len(self._writes))):
-            began = self._clock.monotonic()
-            decision = self.planner.next(began)
+            decision = self.planner.next(self._clock.monotonic())
             if decision is None:
                 return
-            self._start(self._perform(decision, began))
+            self._start(self._perform(decision))
 
-    def _perform(self, decision: Decision, began: float) -> Coroutine[Any, Any, None]:
-        profile, seconds = decision.waiting.kind.profile, self._clock.monotonic() - began
+    def _perform(self, decision: Decision) -> Coroutine[Any, Any, None]:
         match decision:
             case Bind():
-                self._metrics.chose(seconds)
-                return self._bind(decision, began)
+                return self._bind(decision)
             case Evict():
-                self._metrics.refused(profile, seconds, len(decision.victims))
                 return self._evict(decision)
             case Refuse():
-                self._metrics.refused(profile, seconds)
                 return self._refuse(decision)
 
-    async def _bind(self, decision: Bind, began: float) -> None:
+    async def _bind(self, decision: Bind) -> None:
         waiting, pod = decision.waiting, decision.waiting.pod
-        chosen = self._clock.monotonic()
         outcome = await bind(self._client, self._clock, pod, decision.node)
-        now, bound = self._clock.monotonic(), outcome is Outcome.BOUND
-        self._metrics.binding(waiting.kind.profile, now - chosen, now - began, bound)
-        if bound:
-            self._metrics.bound(waiting.attempts, now - waiting.since)
+        if outcome is Outcome.BOUND:
             self.planner.bound(waiting)
             message = f"Successfully assigned {meta.namespace(pod)}/{meta.name(pod)} to {decision.node}"
             self._recorder(pod).record(PODS, pod, "Normal", "Scheduled", message, action="Binding")
         elif outcome is Outcome.ELSEWHERE:
             self.planner.elsewhere(waiting)
         else:
-            self.planner.not_bound(waiting, now)
+            self.planner.not_bound(waiting, self._clock.monotonic())
 
     async def _refuse(self, decision: Refuse) -> None:
         pod, message = decision.waiting.pod, decision.message

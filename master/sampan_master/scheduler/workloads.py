@@ -44,6 +44,12 @@ class Workloads:
             if not selectors:
                 del self._selectors[key]
 
+    def take_over(self, other: Workloads) -> None:
+        """Knows what `other` knows now."""
+        for key, selectors in other._selectors.items():
+            self._selectors[key] = dict(selectors)
+        self._derived.clear()
+
     def selector(self, pod: Relations) -> _Selector:
         """What selects the pods that belong together with this one; () when nothing says so."""
         if not self._selectors:

@@ -10,6 +10,7 @@ from sampan_api.clock import Clock
 from sampan_api.kubeconfig import Access
 
 from sampan_master import scheduler
+from sampan_master.scheduler.metrics import SchedulerMetrics
 from sampan_master.standalone import settings
 from sampan_master.standalone.process import Standalone
 
@@ -25,26 +26,12 @@ def main(argv: list[str] | None = None) -> int:
         config = scheduler.read_config(given.config)
     except (OSError, scheduler.ConfigError) as error:
         parser.error(f"--config: {error}")
-    part = _Schedule(config)
-    common = settings.common("sampan-scheduler", parser, given)
-    return Standalone(common, part, {"informer-sync": part.synced}, [part.metrics.lines]).main()
+    metrics = SchedulerMetrics()
 
+    async def schedule(client: Client, clock: Clock, _access: Access) -> None:
+        await scheduler.run(client, clock, config)
 
-class _Schedule:
-    def __init__(self, config: scheduler.SchedulerConfig) -> None:
-        self.metrics = scheduler.SchedulerMetrics()
-        self._config, self._leads = config, False
-
-    async def __call__(self, client: Client, clock: Clock, _access: Access) -> None:
-        self._leads = True
-        try:
-            await scheduler.run(client, clock, self._config, self.metrics)
-        finally:
-            self._leads = False
-
-    def synced(self) -> str:
-        """A candidate that does not lead is as ready as it can be."""
-        return "the cluster has not been read yet" if self._leads and not self.metrics.at_work else ""
+    return Standalone(settings.common("sampan-scheduler", parser, given), schedule, {}, [metrics.lines]).main()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,325 @@
+"""What would make a node take a pod: for each plug-in that refuses it, the smallest change, as a step to be done.
+
+A remedy is asked about one row that its plug-in refuses. Plug-ins without one of their own are answered in the words
+of their refusal. `effort` orders changes of different kinds: taking a cordon off is less than relabelling a node, and
+that is less than repairing one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from sampan_api import meta
+from sampan_api.meta import Object
+
+from sampan_master.scheduler.cluster import Placed
+from sampan_master.scheduler.engine import Engine
+from sampan_master.scheduler.plugins import (
+    affinity_refusals,
+    node_affinity,
+    node_ports,
+    resources_fit,
+    taint_toleration,
+)
+from sampan_master.scheduler.plugins.plugin import Refusal
+from sampan_master.scheduler.signature import Requirement, Signature, Taint
+
+CORDON = "node.kubernetes.io/unschedulable"
+_BROKEN = {
+    "node.kubernetes.io/not-ready": "is not ready",
+    "node.kubernetes.io/unreachable": "is not heard of",
+    "node.kubernetes.io/memory-pressure": "is short of memory",
+    "node.kubernetes.io/disk-pressure": "is short of disk space",
+    "node.kubernetes.io/pid-pressure": "is short of process numbers",
+    "node.kubernetes.io/network-unavailable": "has no network",
+}
+_REPAIR = 5.0
+_ESTIMATES = {
+    "NodeUnschedulable": 0.5,
+    "TaintToleration": 1.0,
+    "NodeAffinity": 1.5,
+    "NodeName": 3.0,
+    "PodTopologySpread": 2.5,
+    "InterPodAffinity": 2.5,
+}
+WHOLE_ROW = ("TaintToleration", "NodeAffinity")
+"""Plug-ins whose remedy, asked about one refusal, names everything they have against the row."""
+_NAME_PODS = ("InterPodAffinity",)
+"""Plug-ins whose words name other pods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    plugin: str
+    reason: str
+    need: str
+    have: str
+    fix: str
+    effort: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The pod, and whether other pods may be named to who asks."""
+
+    engine: Engine
+    pod: Object
+    signature: Signature
+    names_pods: bool = True
+
+
+Efforts: TypeAlias = npt.NDArray[np.float64]
+Remedy: TypeAlias = Callable[[Asked, int, Refusal], list[Change]]
+
+
+def remedy(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
+    """The changes after which the plug-in of `refusal` would let the pod on `row`."""
+    return _BY_PLUGIN.get(refusal.plugin, _in_its_words)(asked, row, refusal)
+
+
+def estimate(refusal: Refusal) -> Efforts | float:
+    """The effort for each of its rows, without looking at the rows one by one."""
+    base = _ESTIMATES.get(refusal.plugin, 1.0)
+    if refusal.plugin == "TaintToleration":
+        by_word: Efforts = np.array([_of_taint(word, base) for word in refusal.words])[refusal.have]
+        return by_word
+    if refusal.words:
+        return base
+    highest = max(int(refusal.have.max(initial=0)), 1)
+    share: Efforts = base + 1.0 - np.clip(refusal.have, 0, highest) / highest
+    return share
+
+
+def _of_taint(word: str, base: float) -> float:
+    key = word.partition(":")[0]
+    return 0.0 if key == CORDON else _REPAIR if key in _BROKEN else base
+
+
+def have_text(asked: Asked, refusal: Refusal, i: int) -> str:
+    """What the i-th of its rows has."""
+    if refusal.plugin in _NAME_PODS and not asked.names_pods:
+        return "other pods"
+    value = int(refusal.have[i])
+    if refusal.words:
+        return refusal.words[value]
+    return amount_text(refusal.unit, value)
+
+
+def amount_text(unit: str, value: int) -> str:
+    """An amount as a manifest would have it; bytes are rounded down to something that can be read."""
+    if unit == "m":
+        return str(value // 1000) if value % 1000 == 0 else f"{value}m"
+    if unit == "B":
+        for power, suffix in ((3, "Gi"), (2, "Mi"), (1, "Ki")):
+            if value >= 10 * 1024**power or (value and value % 1024**power == 0):
+                return f"{value // 1024**power}{suffix}"
+    return str(value)
+
+
+def _node(asked: Asked, row: int) -> str:
+    return asked.engine.nodes.names[row]
+
+
+def _in_its_words(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
+    i = _index(refusal, row)
+    have = have_text(asked, refusal, i)
+    fix = f"let {_node(asked, row)} have what the pod asks for: {refusal.need}" if refusal.need else (
+        f"change what {refusal.plugin} looks at: {refusal.reason}"
+    )  # fmt: skip
+    return [Change(refusal.plugin, refusal.reason, refusal.need, have, fix, 2.0)]
+
+
+def _index(refusal: Refusal, row: int) -> int:
+    return int(np.flatnonzero(refusal.rows == row)[0])
+
+
+def _cordon(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
+    node = _node(asked, row)
+    fix = f"uncordon {node}: kubectl uncordon {node}"
+    return [Change(refusal.plugin, refusal.reason, refusal.need, "cordoned", fix, 0.5)]
+
+
+def _node_name(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
+    fix = f"take spec.nodeName out of the pod, or write {_node(asked, row)}"
+    return [Change(refusal.plugin, refusal.reason, refusal.need, _node(asked, row), fix, 3.0)]
+
+
+def _taints(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
+    """All taints that are not tolerated, where the plug-in names the first of them."""
+    nodes, tolerations = asked.engine.nodes, asked.signature.placement.tolerations
+    taints = nodes.taint_classes[nodes.taint_class[row]]
+    stand_in_the_way = [t for t in taints if taint_toleration.untolerated((t,), tolerations)]
+    if nodes.unschedulable[row]:
+        stand_in_the_way = [t for t in stand_in_the_way if t.key != CORDON]
+    changes = [_taint(asked, row, refusal, taint) for taint in stand_in_the_way]
+    return list({change.fix: change for change in changes}.values())
+
+
+def _taint(asked: Asked, row: int, refusal: Refusal, taint: Taint) -> Change:
+    node, word = _node(asked, row), taint_toleration.str_of(taint)
+    plugin, reason = refusal.plugin, refusal.reason
+    need = f"a toleration of {word}"
+    if taint.key in _BROKEN:
+        fix = f"repair {node}, which {_BROKEN[taint.key]}: `sampan why node/{node}`"
+        return Change(plugin, reason, need, word, fix, _REPAIR)
+    off = f"kubectl taint nodes {node} {taint.key}:{taint.effect}-"
+    fix = f"add a toleration for {word} to the pod, or take the taint off {node}: {off}"
+    return Change(plugin, reason, need, word, fix, 1.0)
+
+
+def _affinity(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
+    """The labels that are missing; of terms of which one is enough, the one that misses least."""
+    placement, nodes = asked.signature.placement, asked.engine.nodes
+    node = nodes.node(row)
+    labels = meta.labels(node) if node is not None else {}
+    missing = [Requirement(k, "In", (v,)) for k, v in placement.node_selector if labels.get(k) != v]
+    if placement.required is not None:
+        unmet = [[r for r in term if not _is_met(r, labels, _node(asked, row))] for term in placement.required if term]
+        fewest: list[Requirement] = min(unmet, key=lambda term: len(term), default=[])
+        missing += fewest
+    return [_label(asked, row, refusal, requirement, labels) for requirement in missing]
+
+
+def _is_met(requirement: Requirement, labels: dict[str, str], name: str) -> bool:
+    value = name if requirement.is_field else labels.get(requirement.key)
+    return node_affinity.value_matches(requirement)(value)
+
+
+def _label(asked: Asked, row: int, refusal: Refusal, wanted: Requirement, labels: dict[str, str]) -> Change:
+    node, key = _node(asked, row), wanted.key
+    need = node_affinity.str_of(wanted) if wanted.operator != "In" or len(wanted.values) > 1 else (
+        f"{key}={wanted.values[0]}"
+    )  # fmt: skip
+    have = f"{key}={labels[key]}" if key in labels else f"no {key}"
+    if wanted.is_field:
+        fix = f"let the pod ask for {key} {node}, or add a node that it names: {', '.join(wanted.values)}"
+        return Change(refusal.plugin, refusal.reason, f"{key} {need}", node, fix, 3.0)
+    overwrite = " --overwrite" if key in labels else ""
+    match wanted.operator:
+        case "In":
+            word = f"{key}={wanted.values[0]}"
+            fix = f"label node {node} {word}: kubectl label node {node} {word}{overwrite}"
+        case "Exists":
+            fix = f"label node {node} with {key}: kubectl label node {node} {key}=VALUE"
+        case "DoesNotExist":
+            fix = f"take the label {key} off {node}: kubectl label node {node} {key}-"
+        case _:
+            fix = f"label node {node} so that {need}: kubectl label node {node} {key}=VALUE{overwrite}"
+    return Change(refusal.plugin, refusal.reason, need, have, fix, 1.5)
+
+
+def _resources(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
+    name = refusal.need.partition(":")[0]
+    nodes = asked.engine.nodes
+    index = nodes.resource(name)
+    capacity = int(nodes.allocatable[index, row])
+    free = int(refusal.have[_index(refusal, row)])
+    need = dict(asked.signature.load.requests).get(name, 1)
+    unit = refusal.unit
+    have = f"{amount_text(unit, max(free, 0))} free of {amount_text(unit, capacity)}"
+    steps = []
+    if name == "pods":
+        steps.append(f"let {_node(asked, row)} take more than {capacity} pods")
+    elif free > 0:
+        steps.append(_lower(asked.pod, name, amount_text(unit, need), amount_text(unit, free)))
+    if capacity >= need and (leaving := _who_leaves(asked, row, name, need - free)):
+        steps.insert(0 if free <= 0 else 1, leaving)
+    if capacity == 0 and name != "pods":
+        steps.append(f"take the request for {name} out")
+    steps.append(f"add a node with {amount_text(unit, need)} {name} free")
+    effort = 1.0 + (need - max(free, 0)) / max(need, 1) if capacity else 3.0
+    return [Change(refusal.plugin, refusal.reason, refusal.need, have, ", or ".join(steps), effort)]
+
+
+def _lower(pod: Object, resource: str, need: str, free: str) -> str:
+    requests = [(c.get("resources") or {}).get("requests") or {} for c in pod["spec"]["containers"]]
+    asking = [each for each in requests if resource in each]
+    if len(asking) == 1:
+        return f"lower the {resource} request from {need} to {free}"
+    return f"lower the {resource} requests of its containers from {need} to {free} in all"
+
+
+def _who_leaves(asked: Asked, row: int, resource: str, missing: int) -> str:
+    """Whose end would make the room: one pod if there is such a one, the least important and smallest first."""
+    if not asked.names_pods:
+        return "end other pods there"
+    there = [(placed, _uses(placed, resource)) for placed in asked.engine.cluster.pods_on(row)]
+    enough = [(placed, uses) for placed, uses in there if uses >= missing]
+    if enough:
+        placed, uses = min(enough, key=lambda each: (each[0].priority, each[1]))
+        return f"delete pod {_name(placed)} ({amount_text(resources_fit.unit_of(resource), uses)} {resource})"
+    chosen: list[str] = []
+    for placed, uses in sorted(there, key=lambda each: (each[0].priority, -each[1])):
+        if missing > 0 and uses:
+            chosen.append(_name(placed))
+            missing -= uses
+    return f"delete pods {', '.join(chosen)}" if missing <= 0 else ""
+
+
+def _uses(placed: Placed, resource: str) -> int:
+    return 1 if resource == "pods" else dict(placed.signature.load.requests).get(resource, 0)
+
+
+def _name(placed: Placed) -> str:
+    return f"{meta.namespace(placed.pod)}/{meta.name(placed.pod)}"
+
+
+def _ports(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
+    nodes, wanted = asked.engine.nodes, asked.signature.load.ports
+    taken = {used for port in wanted for used in node_ports.in_the_way(port, nodes) if nodes.ports[used][row] > 0}
+    users = [p for p in asked.engine.cluster.pods_on(row) if not taken.isdisjoint(p.signature.load.ports)]
+    other = f", or delete pod {_name(users[0])}, which has it" if users and asked.names_pods else ""
+    have = have_text(asked, refusal, _index(refusal, row))
+    fix = f"use another hostPort, or none{other}"
+    return [Change(refusal.plugin, refusal.reason, refusal.need, have, fix, 1.0)]
+
+
+def _spread(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
+    """`need` begins with the topology key, or is the label that the node lacks."""
+    have = have_text(asked, refusal, _index(refusal, row))
+    if missing := _missing_label(have):
+        return [_topology_label(asked, row, refusal, missing)]
+    key = refusal.need.partition(":")[0]
+    fix = (
+        f"make room in the {key} that has the fewest of these pods, or add a node there; or raise maxSkew, or say"
+        " whenUnsatisfiable: ScheduleAnyway"
+    )
+    return [Change(refusal.plugin, refusal.reason, refusal.need, have, fix, 2.5)]
+
+
+def _pod_affinity(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
+    have = have_text(asked, refusal, _index(refusal, row))
+    if missing := _missing_label(have):
+        return [_topology_label(asked, row, refusal, missing)]
+    if refusal.reason == affinity_refusals.LACKING:
+        fix = f"start what it wants to be near to ({refusal.need}), or make the term a preferred one"
+    else:
+        fix = f"end what is in the way ({have}), add a node outside of its domain, or make the term a preferred one"
+    return [Change(refusal.plugin, refusal.reason, refusal.need, have, fix, 2.5)]
+
+
+def _missing_label(have: str) -> str:
+    return have.removeprefix("no label ") if have.startswith("no label ") else ""
+
+
+def _topology_label(asked: Asked, row: int, refusal: Refusal, keys: str) -> Change:
+    node = _node(asked, row)
+    words = " ".join(f"{key}=VALUE" for key in keys.split(", "))
+    fix = f"label node {node} with {keys}: kubectl label node {node} {words}"
+    return Change(refusal.plugin, refusal.reason, refusal.need, f"no label {keys}", fix, 1.5)
+
+
+_BY_PLUGIN: dict[str, Remedy] = {
+    "NodeUnschedulable": _cordon,
+    "NodeName": _node_name,
+    "TaintToleration": _taints,
+    "NodeAffinity": _affinity,
+    "NodeResourcesFit": _resources,
+    "NodePorts": _ports,
+    "PodTopologySpread": _spread,
+    "InterPodAffinity": _pod_affinity,
+}

@@ -1,0 +1,250 @@
+"""Why a pod has no node, and the node that is nearest to taking it: decided over the planner alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sampan_master.scheduler.config import SchedulerConfig
+from sampan_master.scheduler.explanation import why
+from sampan_master.scheduler.planner import Planner
+from sampan_master.scheduler.plugins.plugin import Filter, Plugin, Refusal, Scope
+from sampan_master.scheduler.profile import Profile
+from sample_objects import host, is_, node, pod, required, select_node, spread, term
+
+SCHEDULER = "default-scheduler"
+GPU = {"key": "gpu", "value": "yes", "effect": "NoSchedule"}
+
+
+def planner_of(*objects, config=None):
+    made = Planner(config or SchedulerConfig())
+    for obj in objects:
+        if "containers" in obj["spec"]:
+            made.put_pod(obj, 0.0)
+        else:
+            made.put_node(obj)
+    while made.next(0.0) is not None:
+        pass
+    return made
+
+
+def pending(requests=None, **spec):
+    return pod("x", requests=requests, schedulerName=SCHEDULER, **spec)
+
+
+def asked(nodes, wanted, *others, **options):
+    return why(planner_of(*nodes, *others, wanted), wanted, **options)
+
+
+def small(name, cpu="4", **more):
+    return node(name, cpu=cpu, memory="8Gi", pods="10", **more)
+
+
+def placed(name, on, cpu, priority=0):
+    return pod(name, requests={"cpu": cpu}, nodeName=on, priority=priority)
+
+
+def fixes(answer):
+    return [change["fix"] for change in answer["nearest"]["changes"]]
+
+
+def test_each_node_is_told_once_with_what_is_needed_and_what_there_is():
+    answer = asked([small("a"), small("b", "2"), small("c", taints=[GPU])], pending({"cpu": "5"}))
+    assert answer["state"] == "Unschedulable"
+    assert answer["total"] == 3
+    rows = [(r["nodes"], r["plugin"], r["reason"], r["need"], r["have"], r["count"]) for r in answer["refusals"]]
+    assert rows == [
+        (["c"], "TaintToleration", "node(s) had untolerated taint(s)", "a toleration of gpu=yes:NoSchedule",
+         "gpu=yes:NoSchedule", 1),
+        (["a"], "NodeResourcesFit", "Insufficient cpu", "cpu: 5", "4", 1),
+        (["b"], "NodeResourcesFit", "Insufficient cpu", "cpu: 5", "2", 1),
+    ]  # fmt: skip
+    assert answer["message"].startswith("0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insuff")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "others", "wanted", "where", "steps"),
+    [
+        pytest.param(
+            [small("a"), small("b", "2")], [placed("y", "a", "500m")], pending({"cpu": "4"}), "a",
+            ["lower the cpu request from 4 to 3500m, or delete pod default/y (500m cpu), "
+             "or add a node with 4 cpu free"],
+            id="a little too large",
+        ),
+        pytest.param(
+            [small("a")], [placed("y", "a", "3"), placed("z", "a", "1")], pending({"cpu": "1"}), "a",
+            ["delete pod default/z (1 cpu), or add a node with 1 cpu free"],
+            id="a full node: the smallest pod that makes the room",
+        ),
+        pytest.param(
+            [small("a")], [placed("y", "a", "2"), placed("z", "a", "2")], pending({"cpu": "4"}), "a",
+            ["delete pods default/y, default/z, or add a node with 4 cpu free"],
+            id="several pods in the way",
+        ),
+        pytest.param(
+            [small("a", unschedulable=True), small("b", "1")], [], pending({"cpu": "4"}), "a",
+            ["uncordon a: kubectl uncordon a"],
+            id="a cordon is less than a request",
+        ),
+        pytest.param(
+            [small("a", taints=[GPU]), small("b", "1")], [], pending({"cpu": "4"}), "a",
+            ["add a toleration for gpu=yes:NoSchedule to the pod, or take the taint off a: "
+             "kubectl taint nodes a gpu:NoSchedule-"],
+            id="a taint",
+        ),
+        pytest.param(
+            [small("a", labels={"disk": "hdd"}), small("b", labels={"zone": "c"}, taints=[GPU])], [],
+            pending(nodeSelector={"disk": "ssd"}), "a",
+            ["label node a disk=ssd: kubectl label node a disk=ssd --overwrite"],
+            id="a label",
+        ),
+        pytest.param(
+            [small("a"), small("b", labels={"zone": "z1"})], [],
+            pending(affinity=select_node(("zone", "In", "z1"), ("disk", "Exists"))), "b",
+            ["label node b with disk: kubectl label node b disk=VALUE"],
+            id="the node that misses fewer labels",
+        ),
+        pytest.param(
+            [small("a")], [], pending(affinity=select_node(field=("In", "n77"))), "a",
+            ["let the pod ask for metadata.name a, or add a node that it names: n77"],
+            id="a node that is not there",
+        ),
+        pytest.param(
+            [small("a", taints=[GPU]), small("b", "1", taints=[GPU])], [],
+            pending({"cpu": "5"}, nodeSelector={"disk": "ssd"}), "a",
+            ["add a toleration for gpu=yes:NoSchedule to the pod, or take the taint off a: "
+             "kubectl taint nodes a gpu:NoSchedule-",
+             "label node a disk=ssd: kubectl label node a disk=ssd",
+             "lower the cpu request from 5 to 4, or add a node with 5 cpu free"],
+            id="all plug-ins count, not only the first that refuses",
+        ),
+        pytest.param(
+            [small("a")], [], pending({"example.com/gpu": "2"}), "a",
+            ["take the request for example.com/gpu out, or add a node with 2 example.com/gpu free"],
+            id="a resource that nobody has",
+        ),
+        pytest.param(
+            [small("a", taints=[{"key": "node.kubernetes.io/not-ready", "effect": effect, "value": ""}
+                                for effect in ("NoSchedule", "NoExecute")]), small("b", "1")],
+            [], pending({"cpu": "2"}), "b",
+            ["lower the cpu request from 2 to 1, or add a node with 2 cpu free"],
+            id="a node that must be repaired is far",
+        ),
+    ],
+)  # fmt: skip
+def test_the_nearest_node_and_the_steps_to_it(nodes, others, wanted, where, steps):
+    answer = asked(nodes, wanted, *others)
+    assert answer["nearest"]["node"] == where
+    assert fixes(answer) == steps
+
+
+def test_the_taint_of_a_cordon_is_no_change_of_its_own():
+    cordon = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule", "value": ""}
+    answer = asked([small("a", unschedulable=True, taints=[cordon])], pending())
+    assert fixes(answer) == ["uncordon a: kubectl uncordon a"]
+
+
+def test_other_pods_are_not_named_to_those_who_may_not_list_them():
+    answer = asked([small("a")], pending({"cpu": "1"}), placed("secret", "a", "4"), names_pods=False)
+    assert "secret" not in str(answer)
+    assert fixes(answer) == ["end other pods there, or add a node with 1 cpu free"]
+
+
+def test_several_containers_lower_their_requests_together():
+    wanted = pending({"cpu": "3"})
+    wanted["spec"]["containers"] *= 2
+    assert fixes(asked([small("a")], wanted))[0].startswith(
+        "lower the cpu requests of its containers from 6 to 4 in all"
+    )
+
+
+def test_the_steps_are_true():
+    """Whoever does what is said gets the pod placed."""
+    nodes = [small("a", taints=[GPU], labels={"disk": "hdd"}), small("b", "1", taints=[GPU])]
+    wanted = pending({"cpu": "5"}, nodeSelector={"disk": "ssd"})
+    assert len(fixes(asked(nodes, wanted))) == 3
+    obeyed = pending({"cpu": "4"}, nodeSelector={"disk": "ssd"}, tolerations=[{"key": "gpu", "operator": "Exists"}])
+    nodes[0]["metadata"]["labels"] = {"disk": "ssd"}
+    assert planner_of(*nodes, obeyed).cluster.is_placed(obeyed["metadata"]["uid"])
+
+
+def test_an_answer_does_not_grow_with_the_cluster():
+    nodes = [small(f"n{i:04}", cpu=f"{i + 1}m") for i in range(500)]
+    answer = asked(nodes, pending({"cpu": "4"}))
+    (only,) = answer["refusals"]
+    assert only["count"] == 500
+    assert only["have"] == "1m to 500m"
+    assert only["nodes"][0] == "n0499"
+    assert len(only["nodes"]) == 10
+    assert answer["nearest"]["node"] == "n0499"
+
+
+def test_states_of_pods_that_are_not_refused_are_told():
+    gated = pending(schedulingGates=[{"name": "a/b"}])
+    assert asked([small("a")], gated) | {"gates": ["a/b"], "state": "Gated"} == asked([small("a")], gated)
+    assert asked([small("a")], pod("y", schedulerName="mine"))["state"] == "OtherScheduler"
+    bound = pod("z", nodeName="a", schedulerName=SCHEDULER)
+    assert asked([small("a")], bound)["state"] == "Bound"
+    assert why(planner_of(small("a")), pending())["state"] == "Unknown"
+    assert asked([], pending())["message"] == "no nodes available to schedule pods"
+
+
+def test_a_pod_that_would_fit_now_says_where():
+    wanted = pending({"cpu": "4"})
+    planner = planner_of(small("a", "1"), wanted)
+    planner.put_node(small("b"))
+    assert why(planner, wanted)["feasible"] == ["b"]
+
+
+def test_a_plug_in_without_remedies_is_answered_in_its_own_words():
+    def refuse(nodes, pod, rows):
+        zeros, ones = np.zeros(rows.size, np.int64), np.ones(rows.size, np.bool_)
+        return [Refusal("Mine", "node(s) are not blue", rows, ones, "a blue node", zeros, ("red",))]
+
+    never = Plugin("Mine", Filter(Scope.NODE, lambda nodes, pod, rows: nodes.live[rows] & False, refuse))
+    profile = Profile(plugins=(*Profile().plugins, never))
+    wanted = pending()
+    planner = planner_of(small("a"), wanted, config=SchedulerConfig(profiles=(profile,)))
+    change = why(planner, wanted)["nearest"]["changes"][0]
+    assert (change["plugin"], change["need"], change["have"]) == ("Mine", "a blue node", "red")
+    assert change["fix"] == "let a have what the pod asks for: a blue node"
+
+
+def test_spread_names_the_domain_that_is_too_full():
+    nodes = [host("a", "z1", pods="10"), host("b", "z2", pods="1")]
+    others = [pod(f"p{i}", labels={"app": "w"}, nodeName=where) for i, where in enumerate(("a", "b"))]
+    wanted = pending(topologySpreadConstraints=[spread("zone", selector=is_(app="w"))])
+    wanted["metadata"]["labels"] = {"app": "w"}
+    more = pod("p9", labels={"app": "w"}, nodeName="a")
+    answer = asked(nodes, wanted, *others, more)
+    told = {r["plugin"]: (r["need"], r["have"]) for r in answer["refusals"]}
+    assert told["PodTopologySpread"] == ("zone: at most 1 more than the least, 1", "zone z1 has 2")
+    assert answer["nearest"]["node"] == "b"
+    assert "delete pod default/p1" in fixes(answer)[0]
+
+
+def test_a_node_without_the_label_to_spread_over_is_to_be_labelled():
+    wanted = pending(topologySpreadConstraints=[spread("zone", selector=is_(app="w"))])
+    assert fixes(asked([host("a")], wanted)) == ["label node a with zone: kubectl label node a zone=VALUE"]
+
+
+def test_affinity_says_what_to_start_and_anti_affinity_what_is_in_the_way():
+    wanted = pending(affinity={"podAffinity": required(term("zone", is_(app="db")))})
+    answer = asked([host("a", "z1")], wanted)
+    assert fixes(answer)[0].startswith("start what it wants to be near to (a pod with app=db in its zone)")
+    lonely = pending(affinity={"podAntiAffinity": required(term("zone", is_(app="db")))})
+    there = pod("db-0", labels={"app": "db"}, nodeName="a")
+    answer = asked([host("a", "z1")], lonely, there)
+    assert answer["refusals"][0]["have"] == "pod default/db-0 is in zone=z1"
+    assert "pod default/db-0 is in zone=z1" in fixes(answer)[0]
+    assert "db-0" not in str(asked([host("a", "z1")], lonely, there, names_pods=False))
+
+
+def test_a_taken_port_names_who_has_it():
+    def with_port(name, **spec):
+        made = pod(name, schedulerName=SCHEDULER, **spec)
+        made["spec"]["containers"][0]["ports"] = [{"containerPort": 80, "hostPort": 80, "protocol": "TCP"}]
+        return made
+
+    answer = asked([small("a")], with_port("x"), with_port("web", nodeName="a"))
+    assert answer["nearest"]["changes"][0]["have"] == "port 80/TCP taken"
+    assert fixes(answer) == ["use another hostPort, or none, or delete pod default/web, which has it"]
