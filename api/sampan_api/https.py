@@ -137,6 +137,11 @@ class HttpsClient:
         body = obj if subresource else _whole(resource, obj)
         return await self._call("POST", resource_path(resource, namespace, name, subresource), body)
 
+    async def draft(self, resource: Resource, obj: Object, namespace: str = "") -> Object:
+        """What a creation would store; nothing is stored."""
+        target = _with_query(resource_path(resource, namespace), {"dryRun": "All", "fieldValidation": "Strict"})
+        return await self._call("POST", target, _whole(resource, obj))
+
     async def update(self, resource: Resource, obj: Object, subresource: str = "") -> Object:
         metadata = obj["metadata"]
         target = resource_path(resource, metadata.get("namespace", ""), metadata["name"], subresource)

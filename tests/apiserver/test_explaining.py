@@ -153,7 +153,7 @@ async def test_a_priority_class_and_a_namespace_of_the_file_are_taken_for_there(
         (WHY, [], 400, "must be a JSON object"),
         (WHATIF, {}, 400, "objects: Invalid value"),
         (WHATIF, {"objects": [{"kind": "Pod"}]}, 400, "objects[0].apiVersion: Required value"),
-        (WHATIF, {"objects": [{"apiVersion": "v1", "kind": "Cat"}]}, 400, 'no matches for kind "Cat"'),
+        (WHATIF, {"objects": [{"apiVersion": "v1", "kind": "Cat", "metadata": {}}]}, 400, 'no matches for kind "Cat"'),
         (WHATIF, {"objects": [{"apiVersion": "v1", "kind": "Pod"}]}, 400, "objects[0].metadata: Required value"),
         (WHATIF, {"objects": [pod("x", priorityClassName="no")]}, 403, "no PriorityClass with name no was found"),
         (WHATIF, {"objects": [{**pod("x"), "spec": {"containers": []}}]}, 422, "spec.containers: Required value"),

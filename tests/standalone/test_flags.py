@@ -119,7 +119,7 @@ async def test_health_and_metrics_are_served():
     checks = {"informer-sync": lambda: state["ready"]}
     asked = parsed("--port", "1")
     asked = settings.StandaloneSettings(**{**{f: getattr(asked, f) for f in asked.__slots__}, "port": 0})
-    async with serving(asked, {"ping": lambda: ""}, checks, [process]) as url, ClientSession() as session:
+    async with serving(asked, {"ping": lambda: ""}, checks, [process], {}) as url, ClientSession() as session:
 
         async def get(path):
             async with session.get(url + path) as answer:

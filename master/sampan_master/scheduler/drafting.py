@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from sampan_api.client import REPLICASETS, REPLICATIONCONTROLLERS, SERVICES, STATEFULSETS, Resource
-from sampan_api.errors import BadRequest
+from sampan_api.errors import AlreadyExists, BadRequest
 from sampan_api.meta import Object
 
 Draft: TypeAlias = Callable[[Object], Awaitable[Object]]
@@ -19,6 +19,8 @@ Draft: TypeAlias = Callable[[Object], Awaitable[Object]]
 
 MOST_PODS = 10_000
 _NODE_PODS = "110"
+_TAKEN = "-whatif"
+_LONGEST = 63 - len(_TAKEN)
 _NOT_READY = "node.kubernetes.io/not-ready"
 _REPLICATED = {
     "ReplicaSet": REPLICASETS,
@@ -60,7 +62,7 @@ async def _take(obj: Object, draft: Draft, found: Drafts, classes: dict[str, Obj
     if kind == "Node":
         found.nodes.append(await _node(obj, draft))
     elif kind in ("Namespace", "PriorityClass"):
-        await draft(obj)
+        await _draft_as(obj, draft)
     elif kind == "Pod":
         await _add(obj, 1, "", obj, draft, found, classes)
     elif kind == SERVICES.kind:
@@ -83,7 +85,7 @@ async def _node(obj: Object, draft: Draft) -> Object:
     if not allocatable:
         wanted = "name the cpu, memory and pods the node would have"
         raise BadRequest(f'Node "{_name(obj)}": status.allocatable: Required value: {wanted}')
-    whole = await draft(obj)
+    whole = await _draft_as(obj, draft)
     taints = [t for t in whole["spec"].get("taints") or [] if t["key"] != _NOT_READY]
     return {
         **whole,
@@ -112,12 +114,23 @@ async def _add(
 
 
 async def _draft_in(obj: Object, draft: Draft, found: Drafts) -> Object:
-    """Of a namespace that does not exist yet nothing can be drafted: the default one stands in for it."""
+    """Of a namespace that does not exist yet nothing can be drafted: the default one stands in for it. So does another
+    name for one that is taken: more of what is there may be asked about."""
     namespace = obj["metadata"].get("namespace", "")
-    if namespace not in found.namespaces:
-        return await draft(obj)
-    whole = await draft({**obj, "metadata": {**obj["metadata"], "namespace": "default"}})
-    return {**whole, "metadata": {**whole["metadata"], "namespace": namespace}}
+    if namespace in found.namespaces:
+        whole = await _draft_as(obj, draft, namespace="default")
+        return {**whole, "metadata": {**whole["metadata"], "namespace": namespace}}
+    return await _draft_as(obj, draft)
+
+
+async def _draft_as(obj: Object, draft: Draft, **metadata: str) -> Object:
+    given = {**obj["metadata"], **metadata}
+    try:
+        return await draft({**obj, "metadata": given})
+    except AlreadyExists:
+        name = given["name"]
+        whole = await draft({**obj, "metadata": {**given, "name": f"{name[:_LONGEST]}{_TAKEN}"}})
+        return {**whole, "metadata": {**whole["metadata"], "name": name}}
 
 
 def _pod_of(owner: Object, template: Object) -> Object:

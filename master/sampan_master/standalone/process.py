@@ -14,13 +14,13 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import uvloop
 from sampan_api import kubeconfig
-from sampan_api.client import Client
 from sampan_api.clock import Clock, RealClock
 from sampan_api.election import Election
 from sampan_api.https import HttpsClient
@@ -29,7 +29,7 @@ from sampan_api.kubeconfig import Access, KubeconfigError
 from sampan_master import leadership, prometheus
 from sampan_master.keep_running import keep_running
 from sampan_master.prometheus import Source, head, shown
-from sampan_master.standalone.serving import Check, serving
+from sampan_master.standalone.serving import Check, Post, serving
 from sampan_master.standalone.settings import StandaloneSettings
 
 log = logging.getLogger("sampan_standalone")
@@ -37,16 +37,22 @@ log = logging.getLogger("sampan_standalone")
 _EXPIRED_SECONDS = 20.0
 """How long past its lease a process that still leads counts as alive, as in Kubernetes."""
 
-Part: TypeAlias = Callable[[Client, Clock, Access], Awaitable[None]]
+Part: TypeAlias = Callable[[HttpsClient, Clock, Access], Awaitable[None]]
 
 
 class Standalone:
-    """What runs: `part` is the work; `ready` and `metrics` are what it tells of itself."""
+    """What runs: `part` is the work; `ready` and `metrics` are what it tells of itself, `posts` what it is asked."""
 
     def __init__(
-        self, settings: StandaloneSettings, part: Part, ready: dict[str, Check], metrics: Iterable[Source]
+        self,
+        settings: StandaloneSettings,
+        part: Part,
+        ready: dict[str, Check],
+        metrics: Iterable[Source],
+        posts: Mapping[str, Post] = MappingProxyType({}),
     ) -> None:
         self._settings, self._part, self._ready, self._metrics = settings, part, ready, tuple(metrics)
+        self._posts = posts
 
     def main(self) -> int:
         """Returns the process's exit code."""
@@ -88,13 +94,13 @@ class Standalone:
                 checks = {"ping": _fine, "leaderElection": lambda: _alive(election)}
                 sources = (*self._metrics, leadership.source([election] if election else []), _requests(client))
                 url = await stack.enter_async_context(
-                    serving(settings, checks, self._ready, (*sources, prometheus.process))
+                    serving(settings, checks, self._ready, (*sources, prometheus.process), self._posts)
                 )
                 log.info("health and metrics: %s", url)
             print(f"{settings.name} is ready: it serves {client.server}", flush=True)
             await keep_running(settings.name, (lambda: election.lead(work)) if election else work, clock)
 
-    def _work(self, client: Client, clock: Clock, access: Access) -> Callable[[], Coroutine[Any, Any, None]]:
+    def _work(self, client: HttpsClient, clock: Clock, access: Access) -> Callable[[], Coroutine[Any, Any, None]]:
         async def work() -> None:
             await self._part(client, clock, access)
 

@@ -7,7 +7,10 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
+import orjson
 from aiohttp import web
+from sampan_api.errors import ApiError
+from sampan_api.meta import Object
 
 from sampan_master import prometheus
 from sampan_master.prometheus import Source
@@ -15,15 +18,25 @@ from sampan_master.standalone.settings import StandaloneSettings
 
 Check = Callable[[], str]
 """A health check: "" when fine, else what is wrong."""
+Post = Callable[[bytes], Awaitable[Object]]
+"""Answers the body of a POST. Raises ApiError."""
+_MOST = 3 << 20
+"""Bytes of a body, as much as the API server takes."""
 
 
 @asynccontextmanager
 async def serving(
-    settings: StandaloneSettings, live: Mapping[str, Check], ready: Mapping[str, Check], metrics: Iterable[Source]
+    settings: StandaloneSettings,
+    live: Mapping[str, Check],
+    ready: Mapping[str, Check],
+    metrics: Iterable[Source],
+    posts: Mapping[str, Post],
 ) -> AsyncIterator[str]:
     """Answers inside the block; gives the URL. `ready` holds checks beyond those of `live`. Raises OSError when the
     address is taken or a file cannot be read, ssl.SSLError when it holds no certificate."""
-    app = web.Application()
+    app = web.Application(client_max_size=_MOST)
+    for path, post in posts.items():
+        app.router.add_post(path, _answering(post))
     for path, checks in (("/healthz", live), ("/livez", live), ("/readyz", {**live, **ready})):
         app.router.add_get(path, _health(path, checks))
         app.router.add_get(path + "/{check}", _health(path, checks))
@@ -43,6 +56,18 @@ async def serving(
         yield f"{'https' if context else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
     finally:
         await runner.cleanup()
+
+
+def _answering(post: Post) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(request: web.Request) -> web.Response:
+        code = 200
+        try:
+            told = await post(await request.read())
+        except ApiError as error:
+            told, code = error.status(), error.code
+        return web.Response(body=orjson.dumps(told), status=code, content_type="application/json")
+
+    return answer
 
 
 def _health(path: str, checks: Mapping[str, Check]) -> Callable[[web.Request], Awaitable[web.Response]]:
