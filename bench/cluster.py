@@ -30,6 +30,7 @@ class Api:
     """One keep-alive HTTPS connection with the admin's certificate."""
 
     def __init__(self, kubeconfig: str) -> None:
+        self.kubeconfig = kubeconfig
         config = yaml.safe_load(Path(kubeconfig).read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         self.host = cluster["server"].removeprefix("https://")

@@ -10,6 +10,7 @@ import asyncio
 import heapq
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import count
 from typing import Protocol
 
@@ -109,12 +110,19 @@ async def _settle() -> None:
 
 def rfc3339(seconds: float) -> str:
     """`metav1.Time`: whole seconds, UTC, `Z`."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _whole_second(int(seconds))
+
+
+@lru_cache(maxsize=1024)
+def _whole_second(seconds: int) -> str:
+    """Within a second the same moment is written many times."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def rfc3339_micro(seconds: float) -> str:
     """`metav1.MicroTime`: six digits, UTC, `Z`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    whole, part = divmod(round(seconds * 1e6), 10**6)
+    return f"{_whole_second(whole)[:-1]}.{part:06d}Z"
 
 
 def parse_time(text: str) -> float:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cache, partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sampan_api import gotime, quantity
@@ -31,7 +33,7 @@ def decode_json(model: type[Model], data: Any) -> Decoded:
         message = f"json: cannot unmarshal {_json_kind(data)} into Go value of type {go_name(model)}"
         raise DecodeError(message)
     try:
-        obj = _struct(model, data, unknown)
+        obj = _struct(_plan(model), data, unknown)
     except _Mismatch as error:
         raise DecodeError(str(error)) from None
     return Decoded(obj, unknown)
@@ -51,46 +53,99 @@ class _Mismatch(Exception):
         return f"json: cannot unmarshal {self.found} into {where} of type {self.wanted}"
 
 
-def _struct(model: type[Model], data: dict[str, Any], unknown: list[str]) -> Object:
+_Nested = Callable[[Any, list[str]], Any]
+
+
+class _Entry(NamedTuple):
+    """One field as the walk meets it."""
+
+    place: int
+    """In the server's order."""
+    scalar: Callable[[Any, Field], Any] | None
+    field: Field
+    nested: _Nested
+    kept: bool
+    """Printed even when it is empty, once it was given."""
+
+
+class _Plan(NamedTuple):
+    """A model as the walk needs it, made once: looking it up in the table field by field costs twice as much."""
+
+    model: type[Model]
+    entries: dict[str, _Entry]
+    always: tuple[tuple[int, str, Field], ...]
+    """What is printed as zero when it was not given."""
+
+
+@cache
+def _plan(model: type[Model]) -> _Plan:
     table = fields(model)
-    found: Object = {}
+    entries, always = {}, []
+    for place, field in enumerate(table.values()):
+        scalar = None if field.container or field.message is not None else _SCALARS[field.kind]
+        kept = field.always or field.pointer or (field.kind is Kind.MESSAGE and not field.container)
+        entries[field.json] = _Entry(place, scalar, field, _nested(field), kept)
+        if field.always and not field.container and not field.pointer:
+            always.append((place, field.json, field))
+    return _Plan(model, entries, tuple(always))
+
+
+def _struct(plan: _Plan, data: dict[str, Any], unknown: list[str]) -> Object:
+    entries = plan.entries
+    found: list[tuple[int, str, Any]] = []
     for name, value in data.items():
-        field = table.get(name)
-        if field is None:
+        entry = entries.get(name)
+        if entry is None:
             unknown.append(name)
             continue
-        before = len(unknown)
+        if value is None:
+            continue
+        place, scalar, field, nested, kept = entry
         try:
-            result = _field(field, value, unknown)
+            if scalar is not None:
+                result = scalar(value, field)
+            else:
+                before = len(unknown)
+                result = nested(value, unknown)
+                if len(unknown) > before:
+                    joint = name if field.container == "list" else name + "."
+                    unknown[before:] = [joint + path for path in unknown[before:]]
         except _Mismatch as error:
-            error.struct = error.struct or model.__name__
+            error.struct = error.struct or plan.model.__name__
             error.path.append(name)
             raise
-        if len(unknown) > before:
-            joint = name if field.container == "list" else name + "."
-            unknown[before:] = [joint + path for path in unknown[before:]]
-        if result is not None:
-            found[name] = result
-    return as_printed(table, found)
+        if result or kept:
+            found.append((place, name, result))
+    for place, name, field in plan.always:
+        if data.get(name) is None:
+            found.append((place, name, zero(field)))
+    found.sort(key=_place)
+    return {name: value for _, name, value in found}
 
 
-def as_printed(table: Mapping[str, Field], found: Object) -> Object:
+_place = itemgetter(0)
+
+
+def as_printed(model: type[Model], found: Object) -> Object:
     """The fields in the server's order, with those it always prints and without zeros it never does."""
-    result: Object = {}
-    for field in table.values():
-        value = found.get(field.json)
-        if value is None:
-            if field.always and not field.container and not field.pointer:
-                result[field.json] = zero(field)
-        elif value or field.always or field.pointer or (field.kind is Kind.MESSAGE and not field.container):
-            result[field.json] = value
-    return result
+    plan = _plan(model)
+    entries = plan.entries
+    placed = []
+    for name, value in found.items():
+        entry = entries[name]
+        if value is not None and (value or entry.kept):
+            placed.append((entry.place, name, value))
+    for place, name, field in plan.always:
+        if found.get(name) is None:
+            placed.append((place, name, zero(field)))
+    placed.sort(key=_place)
+    return {name: value for _, name, value in placed}
 
 
 def zero(field: Field) -> Any:
     """What Go prints for the zero value of a field that is always printed."""
     if field.message is not None:
-        return _struct(field.message, {}, [])
+        return _struct(_plan(field.message), {}, [])
     return _ZEROS.get(field.kind, "")
 
 
@@ -107,48 +162,52 @@ _ZEROS: dict[Kind, Any] = {
 }
 
 
-def _field(field: Field, value: Any, unknown: list[str]) -> Any:
-    if value is None:
-        return None
-    if field.container == "":
-        return _value(field, value, unknown)
+def _nested(field: Field) -> _Nested:
+    """The reader of a field that holds more than one scalar."""
     if field.container == "list":
-        if not isinstance(value, list):
-            raise _Mismatch(_json_kind(value), field.go)
-        return _list(field, value, unknown)
-    if not isinstance(value, dict):
+        return partial(_list, field)
+    if field.container:
+        return partial(_map, field)
+    return partial(_message, field)
+
+
+def _list(field: Field, value: Any, unknown: list[str]) -> list[Any]:
+    if not isinstance(value, list):
         raise _Mismatch(_json_kind(value), field.go)
-    return _map(field, value, unknown)
-
-
-def _list(field: Field, value: list[Any], unknown: list[str]) -> list[Any]:
+    if field.message is None:
+        scalar = _SCALARS[field.kind]
+        return [zero(field) if item is None else scalar(item, field) for item in value]
     result = []
     for index, item in enumerate(value):
         before = len(unknown)
-        result.append(zero(field) if item is None else _value(field, item, unknown))
+        result.append(zero(field) if item is None else _message(field, item, unknown))
         if len(unknown) > before:
             unknown[before:] = [f"[{index}].{path}" for path in unknown[before:]]
     return result
 
 
-def _map(field: Field, value: dict[str, Any], unknown: list[str]) -> dict[str, Any]:
+def _map(field: Field, value: Any, unknown: list[str]) -> dict[str, Any]:
     """Go prints a map in the order of its keys."""
+    if not isinstance(value, dict):
+        raise _Mismatch(_json_kind(value), field.go)
+    if field.message is None:
+        scalar = _SCALARS[field.kind]
+        return {key: zero(field) if (item := value[key]) is None else scalar(item, field) for key in sorted(value)}
     result = {}
     for key in sorted(value):
         item = value[key]
         before = len(unknown)
-        result[key] = zero(field) if item is None else _value(field, item, unknown)
+        result[key] = zero(field) if item is None else _message(field, item, unknown)
         if len(unknown) > before:
             unknown[before:] = [f"{key}.{path}" for path in unknown[before:]]
     return result
 
 
-def _value(field: Field, value: Any, unknown: list[str]) -> Any:
-    if field.message is not None:
-        if not isinstance(value, dict):
-            raise _Mismatch(_json_kind(value), field.go_element)
-        return _struct(field.message, value, unknown)
-    return _SCALARS[field.kind](value, field)
+def _message(field: Field, value: Any, unknown: list[str]) -> Object:
+    if not isinstance(value, dict):
+        raise _Mismatch(_json_kind(value), field.go_element)
+    assert field.message is not None
+    return _struct(_plan(field.message), value, unknown)
 
 
 def _string(value: Any, field: Field) -> Any:

@@ -67,7 +67,7 @@ def decode_message(model: type[Model], raw: bytes) -> Object:
     """The object whose bytes, without envelope, are `raw`. Raises DecodeError."""
     found: Object = {}
     _collect(model, raw, found)
-    return as_printed(fields(model), found)
+    return as_printed(model, found)
 
 
 class _Layout(NamedTuple):

@@ -23,6 +23,7 @@ CLUSTER_VERBS = {
 PROCESS_VERBS = {
     "scheduler": "schedule the pods of any Kubernetes API server",
     "controllers": "run the controllers for any Kubernetes API server",
+    "sim": "add simulated nodes to any Kubernetes cluster, whose pods run by stages",
 }
 API_VERBS = {
     "get": "print objects",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from api_harness import Running, pod
-from sampan_api.client import PODS, Client
+from sampan_api.client import NODES, PODS, Client
 from sampan_api.errors import InternalError, ServiceUnavailable
 from sampan_master.apiserver.streams import StreamRequest
 
@@ -156,3 +156,14 @@ async def test_an_unconnected_node_is_a_503(api: Running, node: FakeNode) -> Non
     await api.client.patch(PODS, "far", {"status": RUNNING}, "default", subresource="status")
     answer = await api.http("GET", "/api/v1/namespaces/default/pods/far/log")
     assert (answer.code, answer.json["message"]) == (503, 'node "node9" is not connected')
+
+
+async def test_a_pod_of_a_simulated_node_says_that_nothing_runs(api: Running, node: FakeNode) -> None:
+    info = {"status": {"nodeInfo": {"containerRuntimeVersion": "sampan-sim://0.1.0"}}}
+    made = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node1"}, **info}
+    await api.client.create(NODES, made)
+    for path, said in ((LOG, "there is no log"), (f"{EXEC}?command=ls", "nothing runs that exec could reach")):
+        answer = await api.http("GET", path, headers=UPGRADE)
+        told = f'pod web is simulated (node "node1" is one of sampan sim): {said}'
+        assert (answer.code, answer.json["message"]) == (400, told)
+    assert node.requests == []

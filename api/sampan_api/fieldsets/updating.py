@@ -53,7 +53,11 @@ def empty(model: type[Model]) -> Object:
 def updated(old: Object, new: Object, managed: Managed, write: Write) -> Managed:
     """The owners after `old` has become `new`. Entries of managers whose set stays are the same ones. Raises
     PathError."""
-    found = write.compared(old, new)
+    return changed(managed, write.compared(old, new), write)
+
+
+def changed(managed: Managed, found: Comparison, write: Write) -> Managed:
+    """The owners after what `found` says has changed."""
     me = Manager(write.manager, UPDATE, write.api_version, write.subresource)
     result = taken(managed, found, write.api_version, spared=me)
     mine = result.pop(me, None)
@@ -62,9 +66,9 @@ def updated(old: Object, new: Object, managed: Managed, write: Write) -> Managed
         kept = mine.fields
         if sets.intersection(kept, found.removed):
             kept = sets.difference(kept, found.removed)
-    changed = sets.union(found.added, found.modified)
-    if changed:
-        result[me] = Owned(sets.union(kept, changed), write.api_version, write.now)
+    taken_over = sets.union(found.added, found.modified)
+    if taken_over:
+        result[me] = Owned(sets.union(kept, taken_over), write.api_version, write.now)
     elif mine is not None and kept:
         result[me] = mine if kept is mine.fields else mine.with_fields(kept)
     return capped(result)

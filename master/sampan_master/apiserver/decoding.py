@@ -15,6 +15,7 @@ from sampan_api.errors import ApiError, BadRequest, UnsupportedMediaType
 from sampan_api.meta import Object
 from sampan_api.scheme import EVERYWHERE, UnknownKind
 
+from sampan_master.apiserver.memo import Memo, text_of
 from sampan_master.apiserver.options import FieldValidation, WriteOptions
 from sampan_master.apiserver.representations import JSON, YAML
 from sampan_master.apiserver.validation.fields import go_quote
@@ -107,10 +108,32 @@ _TYPE_META = r"""struct { APIVersion string "json:\"apiVersion,omitempty\""; Kin
 
 def convert(data: dict[str, Any], api_version: str, kind: str) -> tuple[Object, list[str]]:
     """A fresh object of `kind` and the paths it does not know. Raises DecodeError."""
-    decoded = schema.decode_json(schema.model_for(api_version, kind), data)
+    model = schema.model_for(api_version, kind)
+    is_pod = kind == "Pod" and api_version == "v1"
+    decoded = _pod(model, data) if is_pod else schema.decode_json(model, data)
     rest = {k: v for k, v in decoded.obj.items() if k not in ("kind", "apiVersion", "metadata")}
     head = {"kind": kind, "apiVersion": api_version, "metadata": decoded.obj.get("metadata") or {}}
     return {**head, **rest}, decoded.unknown
+
+
+_POD_SPECS: Memo[bytes] = Memo()
+
+
+def _pod(model: type[schema.Model], data: dict[str, Any]) -> schema.Decoded:
+    """The spec is read once for all pods that have the same."""
+    spec = data.get("spec")
+    text = text_of(spec) if isinstance(spec, dict) else b""
+    if not text:
+        return schema.decode_json(model, data)
+    known = _POD_SPECS.get(text)
+    if known is not None:
+        decoded = schema.decode_json(model, {**data, "spec": {}})
+        decoded.obj["spec"] = orjson.loads(known)
+        return decoded
+    decoded = schema.decode_json(model, data)
+    if not decoded.unknown:
+        _POD_SPECS.keep(text, orjson.dumps(decoded.obj["spec"]))
+    return decoded
 
 
 def report_unknown(said: list[str], options: WriteOptions, error: ApiError) -> None:

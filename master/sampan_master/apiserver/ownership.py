@@ -13,11 +13,14 @@ from typing import Any
 
 from sampan_api import schema
 from sampan_api.clock import rfc3339
+from sampan_api.fieldsets.comparing import Comparison
 from sampan_api.fieldsets.keys import PathError
 from sampan_api.fieldsets.managers import EntryError, Managed, entries_of, given, is_reset, stored
-from sampan_api.fieldsets.updating import Write, empty, is_noop, updated
+from sampan_api.fieldsets.sets import union
+from sampan_api.fieldsets.updating import Write, changed, empty, is_noop, updated
 from sampan_api.meta import Object
 
+from sampan_master.apiserver.memo import Memo
 from sampan_master.apiserver.options import WriteOptions
 from sampan_master.apiserver.resource import ResourceType
 from sampan_master.apiserver.scopes import MAIN, Scope
@@ -35,11 +38,25 @@ def own_created(rt: ResourceType, obj: Object, options: WriteOptions, now: float
     """Writes the owners into a new object, in place."""
     write = write_of(rt, options, now, MAIN)
     try:
-        managed = updated(empty(write.model), rt.from_stored(obj), _given(obj, []), write)
+        managed = changed(_given(obj, []), _of_new(rt, obj, write), write)
     except PathError:
         # A list item without its key. Validation will say so.
         managed = {}
     obj["metadata"]["managedFields"] = entries_of(managed)
+
+
+_POD_SPECS: Memo[Comparison] = Memo()
+
+
+def _of_new(rt: ResourceType, obj: Object, write: Write) -> Comparison:
+    """What the new object says. Pods of one template share what their spec says. Raises PathError."""
+    nothing, new = empty(write.model), rt.from_stored(obj)
+    if rt.kind != "Pod":
+        return write.compared(nothing, new)
+    spec = {"spec": new["spec"]}
+    of_spec = _POD_SPECS.of(spec, lambda: write.compared({"spec": nothing["spec"]}, spec))
+    rest = write.compared({**nothing, "spec": {}}, {**new, "spec": {}})
+    return Comparison(*(union(one, other) for one, other in zip(rest, of_spec, strict=True)))
 
 
 def owners_after(

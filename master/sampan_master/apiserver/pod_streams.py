@@ -30,6 +30,8 @@ _UPGRADES = ("exec", "attach", "portforward")
 _SECRET_HEADERS = frozenset({b"authorization", b"cookie"})
 _FIRST_WORD_SECONDS = 0.5
 """How long the answer of a log waits for the node's first word, which may be an error that deserves a Status."""
+_SIMULATED = "sampan-sim://"
+"""The runtime that nodes of `sampan sim` name."""
 _CHANNELS = ("stdin", "stdout", "stderr", "tty")
 
 
@@ -92,12 +94,22 @@ class PodStreams:
         self, kind: str, pod: Object, container: str, parameters: dict[str, Any], head: bytes
     ) -> ByteStream:
         metadata = pod["metadata"]
+        self._refuse_simulated(pod, kind)
         request = StreamRequest(
             kind, metadata["namespace"], metadata["name"], metadata["uid"], container, parameters, head
         )
         stream = await self._streams().open(pod["spec"]["nodeName"], request)
         self._open_streams.add(stream)
         return stream
+
+    def _refuse_simulated(self, pod: Object, kind: str) -> None:
+        """Raises BadRequest when the pod is on a node of `sampan sim`, where nothing runs."""
+        name, node = pod["metadata"]["name"], pod["spec"]["nodeName"]
+        entry = self._registry.storage.cache.get(f"/registry/nodes/{node}")
+        info = ((entry.obj.get("status") or {}).get("nodeInfo") or {}) if entry is not None else {}
+        if str(info.get("containerRuntimeVersion", "")).startswith(_SIMULATED):
+            what = "there is no log" if kind == "logs" else f"nothing runs that {kind} could reach"
+            raise BadRequest(f'pod {name} is simulated (node "{node}" is one of sampan sim): {what}')
 
     async def _upgrade(self, request: ApiRequest, target: Target, kind: str) -> None:
         protocol = request.protocol

@@ -194,7 +194,7 @@ class Registry:
     ) -> Written:
         def apply(entry: Entry) -> Object:
             old = entry.obj
-            new = apply_patch(rt, patch, old, options)
+            new = apply_patch(rt, patch, old, options, apart=scope.apart)
             preparing.check_name(name, namespace, rt, new)
             version = new["metadata"].get("resourceVersion")
             if version and version != old["metadata"]["resourceVersion"]:

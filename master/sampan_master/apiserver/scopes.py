@@ -35,6 +35,9 @@ class Scope:
     subresource: str = ""
     untouched: Callable[[ResourceType], FieldSet] = _everything_changes
     narrow: bool = False
+    apart: bool = False
+    """Of what the client sends only status and metadata count, so that the rest of a patched object is taken as it is
+    stored and not decoded again."""
 
 
 def _main(rt: ResourceType, new: Object, old: Object) -> Object:
@@ -110,7 +113,7 @@ def _main_leaves(rt: ResourceType) -> FieldSet:
 
 
 MAIN = Scope(_main, _validate_main, defaults=True, untouched=_main_leaves)
-STATUS = Scope(_status, _validate_status, subresource="status", untouched=lambda rt: _ALL_BUT_STATUS)
+STATUS = Scope(_status, _validate_status, subresource="status", untouched=lambda rt: _ALL_BUT_STATUS, apart=True)
 FINALIZE = Scope(_finalize, _validate_finalize, subresource="finalize", untouched=lambda rt: _STATUS)
 EPHEMERAL = Scope(
     pod_scopes.only_ephemeral,

@@ -111,4 +111,17 @@ def _entry(key: str, found: KeyValue | None) -> Entry:
 
 
 def _same_content(changed: Object, current: Entry) -> bool:
-    return changed is current.obj or with_resource_version(changed, current.revision) == current.obj
+    """Whether nothing but the resourceVersion differs."""
+    old = current.obj
+    if changed is old:
+        return True
+    before, after = old["metadata"], changed["metadata"]
+    return (
+        changed.keys() == old.keys()
+        and after.keys() | _VERSION == before.keys() | _VERSION
+        and all(value == old[field] for field, value in changed.items() if field != "metadata")
+        and all(value == before[field] for field, value in after.items() if field != "resourceVersion")
+    )
+
+
+_VERSION = {"resourceVersion"}

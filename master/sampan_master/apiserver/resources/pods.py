@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sampan_api.client import PODS
 from sampan_api.meta import Object
 from sampan_api.qos import qos_class
 
+from sampan_master.apiserver.api_access import without_name
 from sampan_master.apiserver.defaults.podspec import default_pod_spec
+from sampan_master.apiserver.memo import Memo, text_of
 from sampan_master.apiserver.resource import (
     AGE_COLUMN,
     NAME_COLUMN,
@@ -42,8 +45,22 @@ def _prepare_status(new: Object, old: Object) -> None:
         new.setdefault("status", {}).setdefault("qosClass", before)
 
 
+_FLAWLESS: Memo[list[str]] = Memo()
+"""The warnings of specs that have no errors, by their text; the token volume's name is made anew for each pod."""
+
+
 def _validate(obj: Object) -> Errors:
-    return validate_pod_spec(obj["spec"])
+    spec = obj["spec"]
+    text = _text(spec)
+    if _FLAWLESS.get(text) is None:
+        errors = list(validate_pod_spec(spec))
+        if not errors:
+            _FLAWLESS.keep(text, _warnings_of(spec))
+        yield from errors
+
+
+def _text(spec: dict[str, Any]) -> bytes:
+    return without_name(spec, text_of(spec))
 
 
 def _grace(obj: Object, asked: int | None) -> int:
@@ -56,9 +73,15 @@ def _grace(obj: Object, asked: int | None) -> int:
 
 
 def _warnings(obj: Object) -> list[str]:
-    secrets = enumerate(obj["spec"].get("imagePullSecrets") or [])
+    spec = obj["spec"]
+    known = _FLAWLESS.get(_text(spec))
+    return _warnings_of(spec) if known is None else known
+
+
+def _warnings_of(spec: dict[str, Any]) -> list[str]:
+    secrets = enumerate(spec.get("imagePullSecrets") or [])
     said = [f'spec.imagePullSecrets[{i}].name: invalid empty name ""' for i, ref in secrets if not ref.get("name")]
-    return said + pod_spec_warnings(obj["spec"], "spec")
+    return said + pod_spec_warnings(spec, "spec")
 
 
 def _spec(field: str, absent: str = "") -> Callable[[Object], str]:
