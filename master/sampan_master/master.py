@@ -129,10 +129,10 @@ def _background(
         cluster_cidr=settings.cluster_cidr,
         node_cidr_mask=settings.node_cidr_mask_size,
     )
-    answers = scheduler.Answers()
+    metrics, answers = scheduler.SchedulerMetrics(), scheduler.Answers()
     if "scheduler" in settings.components:
         api.use_answers(answers)
-    schedule = partial(scheduler.run, scheduling, clock, scheduler_config, answers)
+    schedule = partial(scheduler.run, scheduling, clock, scheduler_config, metrics, answers)
     control = partial(controllers.run, controlling, clock, controllers_config)
     elected = {
         "scheduler": (Election(scheduling, clock, SCHEDULER, identity, settings.election), schedule),
@@ -140,6 +140,8 @@ def _background(
     }
     chosen = {name: one for name, one in elected.items() if name in settings.components}
     api.add_metrics(leadership.source([election for election, _ in chosen.values()]))
+    if "scheduler" in chosen:
+        api.add_metrics(metrics.lines)
     return {
         **{name: partial(election.lead, part) for name, (election, part) in chosen.items()},
         "initial objects": api.keep_initial_objects,

@@ -30,7 +30,7 @@ async def api() -> AsyncIterator[Running]:
     async with running(config()) as one:
         answers = scheduler.Answers()
         one.server.use_answers(answers)
-        task = asyncio.create_task(scheduler.run(one.client, RealClock(), scheduler.SchedulerConfig(), answers))
+        task = asyncio.create_task(scheduler.run(one.client, RealClock(), scheduler.SchedulerConfig(), answers=answers))
         while (await one.http("POST", WHATIF, {"objects": []})).code != 200:
             await asyncio.sleep(0.01)
         yield one

@@ -52,6 +52,9 @@ def test_the_master_answers_leaves_access_files_and_keeps_them_over_a_restart(st
     assert not join["node_server"].endswith(":0")
     held = wait_for_leases(first, {"kube-scheduler", "kube-controller-manager"})
     assert {spec["holderIdentity"] for spec in held.values()} == {identity(tmp_path)}
+    told = first.get("/metrics").splitlines()
+    assert 'leader_election_master_status{name="kube-scheduler"} 1' in told
+    assert "# TYPE scheduler_schedule_attempts_total counter" in told
     assert first.terminate() == 0
 
     second = start("--in-memory", "--cluster", "lab")
@@ -95,6 +98,7 @@ def test_parts_that_are_switched_off_do_not_run(start):
     master = start("--in-memory", "--components", "*,-scheduler")
     master.wait_until_ready()
     wait_for_leases(master, {"kube-controller-manager"})
+    assert "scheduler_" not in master.get("/metrics").replace("kube-scheduler", "")
 
 
 async def test_a_part_that_fails_is_started_again_with_back_off():

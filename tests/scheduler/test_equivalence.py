@@ -19,7 +19,7 @@ STEPS = int(os.environ.get("SCHEDULER_STEPS", "25"))
 
 @pytest.mark.parametrize("seed", range(FIRST, LAST))
 def test_engine_and_reference_agree_while_things_happen(seed):
-    scenario = Scenario(seed, frozenset({"images", "spread", "defaults"}))
+    scenario = Scenario(seed, frozenset({"images", "spread", "defaults", "ports", "affinity"}))
     follower = Follower(scenario)
     for event in scenario.start():
         follower.follow(event)

@@ -185,7 +185,10 @@ async def test_a_killed_scheduler_is_followed_by_the_other_and_nothing_is_bound_
     assert (spec["leaseDurationSeconds"], spec["leaseTransitions"]) == (3, 1)
     assert spec["acquireTime"] <= spec["renewTime"]
     assert other.get("/healthz") == other.get("/livez") == "ok"
-    assert "[+]leaderElection ok" in other.get("/readyz?verbose")
+    assert "[+]leaderElection ok\n[+]informer-sync ok" in other.get("/readyz?verbose")
+    assert other.metric('scheduler_schedule_attempts_total{profile="default-scheduler",result="scheduled"}') >= 150
+    assert other.metric('scheduler_cache_size{type="pods"}') == PODS_WANTED
+    assert other.metric('scheduler_pending_pods{queue="active"}') == 0
     assert other.stop() == 0
     lease = await client.get(LEASES, "kube-scheduler", "kube-system")
     assert not lease["spec"].get("holderIdentity")

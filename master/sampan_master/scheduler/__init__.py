@@ -8,6 +8,7 @@
     engine                mask and score per signature, kept up to date by the log; argmax
     verdict               why nothing fits, in Kubernetes' words
     queue                 active, back-off, unschedulable
+    metrics               what it counts about itself, by kube-scheduler's names
     scheduler             informers in, Bindings and conditions out
     explanation           why a pod has no node, and what would help (remedies)
     whatif                what would become of pods that are not there yet, on a copy of the planner
@@ -15,6 +16,7 @@
 
 from sampan_master.scheduler.answers import Answers
 from sampan_master.scheduler.config import ConfigError, SchedulerConfig, read_config
+from sampan_master.scheduler.metrics import SchedulerMetrics
 from sampan_master.scheduler.scheduler import run
 
-__all__ = ["Answers", "ConfigError", "SchedulerConfig", "read_config", "run"]
+__all__ = ["Answers", "ConfigError", "SchedulerConfig", "SchedulerMetrics", "read_config", "run"]

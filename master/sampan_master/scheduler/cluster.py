@@ -84,6 +84,11 @@ class Cluster:
         self._placed: dict[str, Placed] = {}
         self._on_row: defaultdict[int, dict[str, Placed]] = defaultdict(dict)
 
+    def sizes(self) -> dict[str, int]:
+        """By kube-scheduler's names for Prometheus."""
+        assumed = sum(placed.assumed for placed in self._placed.values())
+        return {"nodes": len(self.nodes.row_of), "pods": len(self._placed), "assumed_pods": assumed}
+
     def is_placed(self, uid: str) -> bool:
         return uid in self._placed
 

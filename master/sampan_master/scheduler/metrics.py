@@ -7,8 +7,10 @@ never words of a pod, so their number is bounded.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
+from typing import TypeAlias
 
 from sampan_master.prometheus import Histogram, exponential, head, shown
 
@@ -19,28 +21,19 @@ _MANY = 15
 """From so many attempts on they are told together."""
 
 
+Sizes: TypeAlias = Callable[[], Mapping[str, int]]
+
+
 class Result(StrEnum):
     SCHEDULED = "scheduled"
     UNSCHEDULABLE = "unschedulable"
     ERROR = "error"
 
 
-class Event(StrEnum):
-    """Why a pod came into a queue, where it is not a change of the cluster (whose names are `Resource` + `Action`)."""
-
-    POD_ADD = "UnschedulablePodAdd"
-    POD_UPDATE = "UnschedulablePodUpdate"
-    ATTEMPT_FAILED = "ScheduleAttemptFailure"
-    BACKOFF_COMPLETE = "BackoffComplete"
-    TIMEOUT = "UnschedulableTimeout"
-
-
 class SchedulerMetrics:
     def __init__(self) -> None:
-        self.pending: Callable[[], Mapping[str, int]] = dict
-        """How many pods are in each queue: active, backoff, unschedulable, gated."""
-        self.cached: Callable[[], Mapping[str, int]] = dict
-        """How many nodes, pods and assumed_pods the cluster's picture has."""
+        self._pending: Sizes = dict
+        self._cached: Sizes = dict
         self._attempts: dict[tuple[str, str], Histogram] = {}
         self._algorithm = Histogram(_ATTEMPT_BOUNDS)
         self._sli: dict[str, Histogram] = {}
@@ -50,6 +43,19 @@ class SchedulerMetrics:
         self._preemptions = 0
         self._victims = Histogram(exponential(1, 2, 7))
 
+    @contextmanager
+    def sizes(self, pending: Sizes, cached: Sizes) -> Iterator[None]:
+        """Inside the block a scheduler is at work, whose queues and whose picture of the cluster these are."""
+        self._pending, self._cached = pending, cached
+        try:
+            yield
+        finally:
+            self._pending = self._cached = dict
+
+    @property
+    def at_work(self) -> bool:
+        return self._cached is not dict
+
     def attempt(self, result: Result, profile: str, seconds: float) -> None:
         """One attempt, from the pod's leaving the queue to its binding, or to the certainty that there is none."""
         key = (result.value, profile)
@@ -57,9 +63,21 @@ class SchedulerMetrics:
             self._attempts[key] = Histogram(_ATTEMPT_BOUNDS)
         self._attempts[key].add(seconds)
 
+    def refused(self, profile: str, seconds: float, victims: int = 0) -> None:
+        """An attempt that found no node; `victims` must leave to make room."""
+        self.attempt(Result.UNSCHEDULABLE, profile, seconds)
+        self._preemptions += 1
+        if victims:
+            self._victims.add(victims)
+
     def chose(self, seconds: float) -> None:
         """The choice of a node alone."""
         self._algorithm.add(seconds)
+
+    def binding(self, profile: str, seconds: float, since_began: float, bound: bool) -> None:
+        """One binding and, with it, the end of the attempt."""
+        self.point("Bind", profile, seconds, "Success" if bound else "Error")
+        self.attempt(Result.SCHEDULED if bound else Result.ERROR, profile, since_began)
 
     def bound(self, attempts: int, seconds: float) -> None:
         """A pod has its node, `seconds` after it came into the queue."""
@@ -69,20 +87,14 @@ class SchedulerMetrics:
             self._sli[label] = Histogram(_SLI_BOUNDS)
         self._sli[label].add(seconds)
 
-    def incoming(self, queue: str, event: str, count: int = 1) -> None:
-        self._incoming[queue, event] += count
+    def incoming(self, queue: str, event: str) -> None:
+        self._incoming[queue, event] += 1
 
     def point(self, extension_point: str, profile: str, seconds: float, status: str = "Success") -> None:
         key = (extension_point, status, profile)
         if key not in self._points:
             self._points[key] = Histogram(_POINT_BOUNDS)
         self._points[key].add(seconds)
-
-    def preempted(self, victims: int) -> None:
-        """0 when nobody's leaving would have helped."""
-        self._preemptions += 1
-        if victims:
-            self._victims.add(victims)
 
     def lines(self) -> Iterable[str]:
         yield from self._of_attempts()
@@ -99,7 +111,7 @@ class SchedulerMetrics:
             yield from seconds.lines(name, {"extension_point": point, "status": status, "profile": profile})
         name = "scheduler_cache_size"
         yield from head(name, "gauge", "Nodes, pods and assumed pods in the scheduler's picture of the cluster.")
-        for kind, count in self.cached().items():
+        for kind, count in self._cached().items():
             yield f"{name}{shown({'type': kind})} {count}"
 
     def _of_attempts(self) -> Iterable[str]:
@@ -125,7 +137,7 @@ class SchedulerMetrics:
     def _of_queues(self) -> Iterable[str]:
         name = "scheduler_pending_pods"
         yield from head(name, "gauge", "Pods that wait, by queue.")
-        for queue, count in self.pending().items():
+        for queue, count in self._pending().items():
             yield f"{name}{shown({'queue': queue})} {count}"
         name = "scheduler_queue_incoming_pods_total"
         yield from head(name, "counter", "Pods that came into a queue, by what brought them.")

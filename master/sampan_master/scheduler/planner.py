@@ -68,23 +68,25 @@ class Planner:
             name: Preemption(engine, self.budgets, config.seed) for name, engine in self.engines.items()
         }
         self._verdicts: dict[Kind, tuple[tuple[int, int], Verdict]] = {}
-        self._to_check: dict[Kind, None] = {}
+        self._to_check: dict[Kind, str] = {}
+        """Kinds that may be helped, by what."""
         self._looked_at = 0
 
     # News.
 
     def put_node(self, node: Object) -> None:
+        new = meta.name(node) not in self.cluster.nodes.row_of
         if self.cluster.nodes.put_node(node):
-            self._may_help(room=True)
+            self._may_help("NodeAdd" if new else "NodeUpdate", room=True)
 
     def remove_node(self, name: str) -> None:
         self.cluster.nodes.remove_node(name)
-        self._may_help(room=False)
+        self._may_help("NodeDelete", room=False)
 
     def put_namespace(self, name: str, labels: dict[str, str] | None) -> None:
         """`labels` None: it is gone."""
         if self.cluster.put_namespace(name, labels):
-            self._may_help(room=False)
+            self._may_help("NamespaceUpdate", room=False)
 
     def put_pod(self, pod: Object, now: float) -> None:
         uid = meta.uid(pod)
@@ -94,7 +96,7 @@ class Planner:
             self.queue.remove(uid)
             self.cluster.withdraw(uid)
             if self.cluster.saw_bound(pod):
-                self._may_help(room=True)
+                self._may_help("AssignedPodUpdate", room=True)
         elif meta.is_deleting(pod) or pod["spec"].get("schedulerName") not in self.engines:
             self._leaves_queue(uid)
         elif not self.cluster.is_placed(uid):
@@ -103,7 +105,7 @@ class Planner:
     def remove_pod(self, uid: str) -> None:
         self._leaves_queue(uid)
         if self.cluster.remove(uid):
-            self._may_help(room=True)
+            self._may_help("AssignedPodDelete", room=True)
 
     # Decisions.
 
@@ -121,7 +123,7 @@ class Planner:
     def bound(self, waiting: Waiting) -> None:
         """The binding is stored. Whoever waits for this pod's company may be helped."""
         self.queue.remove(meta.uid(waiting.pod))
-        self._may_help(room=False)
+        self._may_help("AssignedPodAdd", room=False)
 
     def elsewhere(self, waiting: Waiting) -> None:
         """Somebody else bound the pod, or it is gone."""
@@ -141,9 +143,9 @@ class Planner:
         self._looked_at = changes.position
         for _ in range(min(_CHECKS, len(self._to_check))):
             kind = next(iter(self._to_check))
-            del self._to_check[kind]
+            event = self._to_check.pop(kind)
             if self.engines[kind.profile].feasible(kind.signature, priority=kind.priority):
-                self.queue.move([kind], now)
+                self.queue.move([kind], now, event)
         self.queue.tick(now)
 
     @property
@@ -196,17 +198,18 @@ class Planner:
     def _leaves_queue(self, uid: str) -> None:
         self.queue.remove(uid)
         if self.cluster.withdraw(uid):
-            self._may_help(room=True)
+            self._may_help("UnschedulablePodDelete", room=True)
 
     def _forget(self, waiting: Waiting) -> None:
         self.cluster.forget(meta.uid(waiting.pod))
-        self._may_help(room=True)
+        self._may_help("AssignedPodDelete", room=True)
 
-    def _may_help(self, *, room: bool) -> None:
-        """There may be more room; or only company has changed, which matters to those that relations refused."""
+    def _may_help(self, event: str, *, room: bool) -> None:
+        """There may be more room; or only company has changed, which matters to those that relations refused. `event`
+        is what kube-scheduler calls it in its metrics."""
         for kind in self.queue.unschedulable_kinds():
             if room or self.queue.refused_by(kind) & self.engines[kind.profile].relation_names:
-                self._to_check[kind] = None
+                self._to_check.setdefault(kind, event)
 
     def _check_nominated(self, row: int, now: float) -> None:
         """The room promised to a pod does not count as taken when it is asked about itself."""
@@ -215,4 +218,4 @@ class Planner:
             if waiting is not None:
                 engine = self.engines[waiting.kind.profile]
                 if engine.fits(row, nominated.signature, uid=nominated.uid, priority=nominated.priority):
-                    self.queue.move_one(nominated.uid, now)
+                    self.queue.move_one(nominated.uid, now, "AssignedPodDelete")

@@ -11,10 +11,10 @@ Times are monotonic seconds given by the caller.
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from itertools import count
 from typing import NamedTuple
 
@@ -33,6 +33,26 @@ class Place(Enum):
     GATED = auto()
     OUT = auto()
     """Handed out by `pop`, or removed."""
+
+
+QUEUES = {
+    Place.ACTIVE: "active",
+    Place.BACKING_OFF: "backoff",
+    Place.UNSCHEDULABLE: "unschedulable",
+    Place.GATED: "gated",
+}
+"""What kube-scheduler calls them."""
+
+
+class Event(StrEnum):
+    """Why a pod came into a queue, where it is not a change of the cluster; kube-scheduler's words."""
+
+    POD_ADD = "UnschedulablePodAdd"
+    POD_UPDATE = "UnschedulablePodUpdate"
+    ATTEMPT_FAILED = "ScheduleAttemptFailure"
+    BACKOFF_COMPLETE = "BackoffComplete"
+    TIMEOUT = "UnschedulableTimeout"
+    UNKNOWN = "Unknown"
 
 
 class Kind(NamedTuple):
@@ -74,6 +94,8 @@ class SchedulingQueue:
         self._unschedulable: defaultdict[Kind, set[Waiting]] = defaultdict(set)
         self._refused_by: dict[Kind, frozenset[str]] = {}
         self._tickets = count(1)
+        self.incoming: Callable[[str, str], None] = _nobody_counts
+        """Told of each pod that comes into a queue (by its name for Prometheus), and why."""
 
     def __len__(self) -> int:
         return len(self._pods)
@@ -84,11 +106,17 @@ class SchedulingQueue:
     def get(self, uid: str) -> Waiting | None:
         return self._pods.get(uid)
 
+    def sizes(self) -> dict[str, int]:
+        """How many pods wait in which queue, by its name for Prometheus."""
+        places = Counter(waiting.place for waiting in self._pods.values())
+        return {name: places[place] for place, name in QUEUES.items()}
+
     def put(self, pod: Object, kind: Kind, now: float) -> None:
         """Takes a new pod, or the new state of one it has. A changed kind or gate makes it active again."""
-        waiting = self._pods.get(meta.uid(pod))
+        waiting, event = self._pods.get(meta.uid(pod)), Event.POD_UPDATE
         if waiting is None:
-            waiting = self._pods[meta.uid(pod)] = Waiting(pod, kind, now)
+            waiting, event = Waiting(pod, kind, now), Event.POD_ADD
+            self._pods[meta.uid(pod)] = waiting
         elif waiting.kind == kind and _gated(waiting.pod) == _gated(pod):
             waiting.pod = pod
             return
@@ -96,8 +124,9 @@ class SchedulingQueue:
         waiting.pod, waiting.kind = pod, kind
         if _gated(pod):
             waiting.place = Place.GATED
+            self.incoming("unschedulable", event)
         else:
-            self._activate(waiting)
+            self._activate(waiting, event)
 
     def remove(self, uid: str) -> None:
         waiting = self._pods.pop(uid, None)
@@ -118,7 +147,7 @@ class SchedulingQueue:
         """The attempt failed for a reason that may pass by itself."""
         if self._is_mine(waiting):
             waiting.failed_at = now
-            self._back_off(waiting, now)
+            self._back_off(waiting, now, Event.ATTEMPT_FAILED)
 
     def no_node_fits(self, waiting: Waiting, now: float, refused_by: frozenset[str] = frozenset()) -> None:
         """`refused_by`: the plug-ins that said no; only what they look at can help."""
@@ -127,6 +156,7 @@ class SchedulingQueue:
             waiting.failed_at = now
             waiting.place = Place.UNSCHEDULABLE
             self._unschedulable[waiting.kind].add(waiting)
+            self.incoming("unschedulable", Event.ATTEMPT_FAILED)
 
     def unschedulable_kinds(self) -> list[Kind]:
         return list(self._unschedulable)
@@ -135,31 +165,31 @@ class SchedulingQueue:
         """The plug-ins that refused this kind when it was last tried; nobody when none of it waits."""
         return self._refused_by.get(kind, frozenset())
 
-    def move(self, kinds: Iterable[Kind], now: float) -> None:
+    def move(self, kinds: Iterable[Kind], now: float, event: str = Event.UNKNOWN) -> None:
         """Something changed that may help these: active at once, or when their back-off is over."""
         for kind in kinds:
             self._refused_by.pop(kind, None)
             for waiting in self._unschedulable.pop(kind, ()):
-                self._back_off(waiting, now)
+                self._back_off(waiting, now, event)
 
-    def move_one(self, uid: str, now: float) -> None:
+    def move_one(self, uid: str, now: float, event: str = Event.UNKNOWN) -> None:
         """Something changed that may help just this pod."""
         waiting = self._pods.get(uid)
         if waiting is not None and waiting.place is Place.UNSCHEDULABLE:
             self._leave(waiting)
-            self._back_off(waiting, now)
+            self._back_off(waiting, now, event)
 
     def tick(self, now: float) -> None:
         """Does what time brings: ended back-offs, and the flush of pods that waited too long for an event."""
         while self._backing_off and self._backing_off[0][0] <= now:
             _, ticket, waiting = heapq.heappop(self._backing_off)
             if waiting.ticket == ticket and waiting.place is Place.BACKING_OFF:
-                self._activate(waiting)
+                self._activate(waiting, Event.BACKOFF_COMPLETE)
         oldest = now - self._config.unschedulable_flush_seconds
         stale = [w for group in self._unschedulable.values() for w in group if w.failed_at <= oldest]
         for waiting in stale:
             self._leave(waiting)
-            self._activate(waiting)
+            self._activate(waiting, Event.TIMEOUT)
 
     def next_tick(self, now: float) -> float | None:
         """Seconds until `tick` has something to do, None when only events can help."""
@@ -173,16 +203,18 @@ class SchedulingQueue:
     def _is_mine(self, waiting: Waiting) -> bool:
         return waiting.place is Place.OUT and self._pods.get(meta.uid(waiting.pod)) is waiting
 
-    def _activate(self, waiting: Waiting) -> None:
+    def _activate(self, waiting: Waiting, event: str) -> None:
+        self.incoming(QUEUES[Place.ACTIVE], event)
         waiting.place, waiting.ticket = Place.ACTIVE, next(self._tickets)
         heapq.heappush(self._active, (-waiting.kind.priority, waiting.since, waiting.ticket, waiting))
 
-    def _back_off(self, waiting: Waiting, now: float) -> None:
+    def _back_off(self, waiting: Waiting, now: float, event: str) -> None:
         delay = self._config.initial_backoff_seconds * 2 ** min(max(waiting.attempts - 1, 0), 10)
         waiting.ready_at = waiting.failed_at + min(delay, self._config.max_backoff_seconds)
         if waiting.ready_at <= now:
-            self._activate(waiting)
+            self._activate(waiting, event)
             return
+        self.incoming(QUEUES[Place.BACKING_OFF], event)
         waiting.place, waiting.ticket = Place.BACKING_OFF, next(self._tickets)
         heapq.heappush(self._backing_off, (waiting.ready_at, waiting.ticket, waiting))
 
@@ -198,3 +230,7 @@ class SchedulingQueue:
 
 def _gated(pod: Object) -> bool:
     return bool(pod["spec"].get("schedulingGates"))
+
+
+def _nobody_counts(_queue: str, _event: str) -> None:
+    pass

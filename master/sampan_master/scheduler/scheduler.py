@@ -26,6 +26,7 @@ from sampan_api.recorder import EventRecorder
 from sampan_master.scheduler.answers import Answers
 from sampan_master.scheduler.binding import Outcome, bind, evict, report_unschedulable, withdraw_nomination
 from sampan_master.scheduler.config import SchedulerConfig
+from sampan_master.scheduler.metrics import SchedulerMetrics
 from sampan_master.scheduler.planner import Bind, Decision, Evict, Planner, Refuse
 from sampan_master.scheduler.workloads import WATCHED
 
@@ -35,16 +36,25 @@ _BATCH = 32
 """Pods placed before other tasks of the process get their turn."""
 
 
-async def run(client: Client, clock: Clock, config: SchedulerConfig, answers: Answers | None = None) -> None:
-    """Schedules pods until cancelled, and meanwhile lets itself be asked through `answers`."""
-    await Scheduler(client, clock, config, answers).run()
+async def run(
+    client: Client,
+    clock: Clock,
+    config: SchedulerConfig,
+    metrics: SchedulerMetrics | None = None,
+    answers: Answers | None = None,
+) -> None:
+    """Schedules pods until cancelled, and meanwhile can be asked through `answers`. `metrics` may outlive it."""
+    await Scheduler(client, clock, config, metrics or SchedulerMetrics(), answers or Answers()).run()
 
 
 class Scheduler:
-    def __init__(self, client: Client, clock: Clock, config: SchedulerConfig, answers: Answers | None = None) -> None:
+    def __init__(
+        self, client: Client, clock: Clock, config: SchedulerConfig, metrics: SchedulerMetrics, answers: Answers
+    ) -> None:
         self._client, self._clock, self._config = client, clock, config
-        self._answers = answers or Answers()
+        self._metrics, self._answers = metrics, answers
         self.planner = Planner(config)
+        self.planner.queue.incoming = metrics.incoming
         self._recorders = {name: EventRecorder(client, clock, name, series=True) for name in self.planner.engines}
         self._wake = asyncio.Event()
         self._writes: set[asyncio.Task[None]] = set()
@@ -68,7 +78,8 @@ class Scheduler:
             for informer in informers:
                 await informer.synced()
             try:
-                with self._answers.at_work(self.planner, self._config):
+                sizes = self._metrics.sizes(self.planner.queue.sizes, self.planner.cluster.sizes)
+                with sizes, self._answers.at_work(self.planner, self._config):
                     await self._loop()
             finally:
                 for write in self._writes:
@@ -132,31 +143,40 @@ class Scheduler:
 
     def _schedule_some(self) -> None:
         for _ in range(min(_BATCH, self._config.binds_in_flight - len(self._writes))):
-            decision = self.planner.next(self._clock.monotonic())
+            began = self._clock.monotonic()
+            decision = self.planner.next(began)
             if decision is None:
                 return
-            self._start(self._perform(decision))
+            self._start(self._perform(decision, began))
 
-    def _perform(self, decision: Decision) -> Coroutine[Any, Any, None]:
+    def _perform(self, decision: Decision, began: float) -> Coroutine[Any, Any, None]:
+        profile, seconds = decision.waiting.kind.profile, self._clock.monotonic() - began
         match decision:
             case Bind():
-                return self._bind(decision)
+                self._metrics.chose(seconds)
+                return self._bind(decision, began)
             case Evict():
+                self._metrics.refused(profile, seconds, len(decision.victims))
                 return self._evict(decision)
             case Refuse():
+                self._metrics.refused(profile, seconds)
                 return self._refuse(decision)
 
-    async def _bind(self, decision: Bind) -> None:
+    async def _bind(self, decision: Bind, began: float) -> None:
         waiting, pod = decision.waiting, decision.waiting.pod
+        chosen = self._clock.monotonic()
         outcome = await bind(self._client, self._clock, pod, decision.node)
-        if outcome is Outcome.BOUND:
+        now, bound = self._clock.monotonic(), outcome is Outcome.BOUND
+        self._metrics.binding(waiting.kind.profile, now - chosen, now - began, bound)
+        if bound:
+            self._metrics.bound(waiting.attempts, now - waiting.since)
             self.planner.bound(waiting)
             message = f"Successfully assigned {meta.namespace(pod)}/{meta.name(pod)} to {decision.node}"
             self._recorder(pod).record(PODS, pod, "Normal", "Scheduled", message, action="Binding")
         elif outcome is Outcome.ELSEWHERE:
             self.planner.elsewhere(waiting)
         else:
-            self.planner.not_bound(waiting, self._clock.monotonic())
+            self.planner.not_bound(waiting, now)
 
     async def _refuse(self, decision: Refuse) -> None:
         pod, message = decision.waiting.pod, decision.message

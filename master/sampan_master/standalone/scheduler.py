@@ -10,7 +10,6 @@ from sampan_api.https import HttpsClient
 from sampan_api.kubeconfig import Access
 
 from sampan_master import scheduler
-from sampan_master.scheduler.metrics import SchedulerMetrics
 from sampan_master.standalone import settings
 from sampan_master.standalone.asking import Asking
 from sampan_master.standalone.process import Standalone
@@ -27,14 +26,28 @@ def main(argv: list[str] | None = None) -> int:
         config = scheduler.read_config(given.config)
     except (OSError, scheduler.ConfigError) as error:
         parser.error(f"--config: {error}")
-    metrics, asking = SchedulerMetrics(), Asking()
-
-    async def schedule(client: HttpsClient, clock: Clock, _access: Access) -> None:
-        with asking.through(client):
-            await scheduler.run(client, clock, config, answers=asking.answers)
-
+    part = _Schedule(config)
     common = settings.common("sampan-scheduler", parser, given)
-    return Standalone(common, schedule, {}, [metrics.lines], asking.posts).main()
+    lines = [part.metrics.lines]
+    return Standalone(common, part, {"informer-sync": part.synced}, lines, part.asking.posts).main()
+
+
+class _Schedule:
+    def __init__(self, config: scheduler.SchedulerConfig) -> None:
+        self.metrics, self.asking = scheduler.SchedulerMetrics(), Asking()
+        self._config, self._leads = config, False
+
+    async def __call__(self, client: HttpsClient, clock: Clock, _access: Access) -> None:
+        self._leads = True
+        try:
+            with self.asking.through(client):
+                await scheduler.run(client, clock, self._config, self.metrics, self.asking.answers)
+        finally:
+            self._leads = False
+
+    def synced(self) -> str:
+        """A candidate that does not lead is as ready as it can be."""
+        return "the cluster has not been read yet" if self._leads and not self.metrics.at_work else ""
 
 
 if __name__ == "__main__":

@@ -48,11 +48,11 @@ def pods_per_row(cluster: Cluster, namespace: str, selector: LabelSelector) -> I
 
 def domain_of_row(nodes: NodeColumns, key: str) -> tuple[Ints, list[str]]:
     """The number of each row's domain, and what the domains are called. The number after the last one stands for
-    rows without the label."""
+    rows without the label, or without a node."""
     column = nodes.label_column(key)
     names = list(column.values)
     codes = column.codes[: nodes.size]
-    return np.where(codes < 0, len(names), codes), names
+    return np.where(nodes.live[: nodes.size] & (codes >= 0), codes, len(names)), names
 
 
 def has_all(nodes: NodeColumns, constraints: tuple[SpreadConstraint, ...]) -> Bools:

@@ -3,12 +3,16 @@
 A count weighs log(domains + 2), so that topologies of few domains are not outweighed by those of many, and maxSkew - 1
 is added so that small differences matter less the more skew is tolerated. Domains are those of the feasible nodes;
 pods on other nodes of them count too. Hostnames are special: each node is its own domain, whatever policies say.
+
+Rows that are in the same domain of every constraint are one cell. All is computed once per cell and then looked up for
+each row: with zones alone there are a handful of cells, however many nodes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,72 +32,93 @@ from sampan_master.scheduler.plugins.pod_topology_spread.defaults import HOSTNAM
 from sampan_master.scheduler.pod_terms import SpreadConstraint
 from sampan_master.scheduler.signature import Signature
 
+Floats: TypeAlias = "npt.NDArray[np.floating[Any]]"
+
+
+class SoftConstraint:
+    """`domains` is the domain of each cell in `counts`; cells that are not `labelled` have none."""
+
+    def __init__(self, max_skew: int, counts: DomainCounts, domains: Ints, labelled: Bools) -> None:
+        self.counts, self._max_skew, self._domains = counts, max_skew, domains
+        self._labelled = None if labelled.all() else labelled
+
+    def among(self, cells: Ints) -> _Terms:
+        """For these cells, which are all there are to score. Cells without a label are one more domain, but score
+        nothing there."""
+        domains = self._domains[cells]
+        weight = log(np.count_nonzero(np.bincount(domains)) + 2)
+        if self._labelled is None:
+            return _Terms(self.counts, domains, weight, float(self._max_skew - 1))
+        labelled = self._labelled[cells]
+        return _Terms(self.counts, domains, weight * labelled, (self._max_skew - 1.0) * labelled)
+
 
 @dataclass(slots=True)
-class SoftConstraint:
-    """`per_row` is so for hostnames: each row is a domain. `unlabelled` are the domains of rows without the label."""
+class _Terms:
+    """What one constraint adds to the score of some cells: their counts times `weight`, plus `tolerance`."""
 
-    max_skew: int
     counts: DomainCounts
-    per_row: bool
-    unlabelled: Ints
+    domains: Ints
+    weight: float | Floats
+    tolerance: float | Floats
 
-    def weight(self, rows: Ints) -> float:
-        """`rows` are all that are scored."""
-        if self.per_row:
-            return log(rows.size + 2)
-        domains = np.bincount(self.counts.of_row[rows], minlength=1)
-        return log(np.count_nonzero(domains) + 2)
+    def raw(self) -> Floats:
+        scores: Floats = self.counts.counts.take(self.domains) * self.weight
+        scores += self.tolerance
+        return scores
 
 
 @dataclass(slots=True)
 class _Feasible:
-    """What follows from the set of feasible rows alone: it seldom changes from one pod to the next."""
+    """What follows from the set of feasible rows alone: it seldom changes from one pod to the next.
+
+    `cells` are those to be scored; `cell_of_row` is None when they are the rows, one each."""
 
     rows: Ints
-    scored: Bools | None
-    """None when all of them are."""
-    domains: list[Ints]
-    weights: list[float]
+    cells: Ints
+    cell_of_row: Ints | None
+    terms: list[_Terms]
 
 
 class SoftConstraints:
-    """Rows that are not `scored` lack a topology key; their score is 0."""
+    """Cells that are not `scored` lack a topology key; the score there is 0."""
 
-    def __init__(self, constraints: list[SoftConstraint], scored: Bools) -> None:
-        self.constraints, self._scored = constraints, scored
+    def __init__(self, constraints: list[SoftConstraint], cell_of_row: Ints, scored: Bools) -> None:
+        self.constraints, self._cell_of_row, self._scored = constraints, cell_of_row, scored
         self._feasible: _Feasible | None = None
 
     def score(self, rows: Ints) -> Ints:
         feasible = self._feasible
         if feasible is None or not np.array_equal(feasible.rows, rows):
             feasible = self._feasible = self._look_at(rows)
-        raw = self._raw(feasible)
-        if not raw.size:
-            return np.zeros(rows.size, np.int64)
-        most, least = int(raw.max()), int(raw.min())
-        score = MAX_SCORE * (most + least - raw) // most if most else np.full(raw.size, MAX_SCORE, np.int64)
-        if feasible.scored is None:
+        score = _normalised(_raw(feasible.terms)) if feasible.cells.size else feasible.cells
+        if feasible.cell_of_row is None:
             return score
-        result = np.zeros(rows.size, np.int64)
-        result[feasible.scored] = score
-        return result
+        table = np.zeros(self._scored.size, np.int64)
+        table[feasible.cells] = score
+        return table.take(feasible.cell_of_row)
 
     def _look_at(self, rows: Ints) -> _Feasible:
-        scored = self._scored[rows]
-        looked_at = rows[scored]
-        domains = [c.counts.of_row[looked_at] for c in self.constraints]
-        weights = [c.weight(looked_at) for c in self.constraints]
-        return _Feasible(rows, None if scored.all() else scored, domains, weights)
+        cell_of_row = self._cell_of_row[rows]
+        there = np.zeros(self._scored.size, np.bool_)
+        there[cell_of_row] = True
+        cells = np.flatnonzero(there & self._scored)
+        terms = [constraint.among(cells) for constraint in self.constraints]
+        return _Feasible(rows, cells, None if np.array_equal(cells, cell_of_row) else cell_of_row, terms)
 
-    def _raw(self, feasible: _Feasible) -> Ints:
-        """Sums of weighted counts, in the order of the constraints as floating point would have it."""
-        total: npt.NDArray[np.float64] = np.zeros(feasible.domains[0].size)
-        for constraint, domains, weight in zip(self.constraints, feasible.domains, feasible.weights, strict=True):
-            part = constraint.counts.counts * weight + float(constraint.max_skew - 1)
-            part[constraint.unlabelled] = 0
-            total += part.take(domains)
-        return np.floor(total + 0.5).astype(np.int64)
+
+def _raw(terms: list[_Terms]) -> Ints:
+    """In the order of the constraints, as floating point would have it."""
+    total = terms[0].raw()
+    for term in terms[1:]:
+        total += term.raw()
+    total += 0.5
+    return np.floor(total, out=total).astype(np.int64)
+
+
+def _normalised(raw: Ints) -> Ints:
+    most, least = int(raw.max()), int(raw.min())
+    return MAX_SCORE * (most + least - raw) // most if most else np.full(raw.size, MAX_SCORE, np.int64)
 
 
 def soft_constraints(
@@ -102,18 +127,32 @@ def soft_constraints(
     """`require_all`: nodes that lack a topology key are not scored, nor counted."""
     nodes = cluster.nodes
     scored = has_all(nodes, constraints) if require_all else np.ones(nodes.size, np.bool_)
-    made = [_soft_constraint(cluster, pod, constraint, scored) for constraint in constraints]
-    return SoftConstraints(made, scored)
+    counts = [_counts(cluster, pod, constraint, scored) for constraint in constraints]
+    each_its_own = any(constraint.topology_key == HOSTNAME for constraint in constraints)
+    every = nodes.row_numbers[: nodes.size]
+    cell_of_row, rows = (every, every) if each_its_own else _cells([each.of_row for each in counts])
+    made = []
+    for constraint, each in zip(constraints, counts, strict=True):
+        labelled = has_all(nodes, (constraint,))[rows]
+        made.append(SoftConstraint(constraint.max_skew, each, each.of_row[rows], labelled))
+    return SoftConstraints(made, cell_of_row, scored[rows])
 
 
-def _soft_constraint(cluster: Cluster, pod: Signature, constraint: SpreadConstraint, scored: Bools) -> SoftConstraint:
+def _cells(domains: list[Ints]) -> tuple[Ints, Ints]:
+    """The cell of each row, and one row of each cell."""
+    combined = domains[0]
+    for others in domains[1:]:
+        _, combined = np.unique(combined * (others.max(initial=0) + 1) + others, return_inverse=True)
+    _, rows, cell_of_row = np.unique(combined, return_index=True, return_inverse=True)
+    return cell_of_row.astype(np.int64), rows
+
+
+def _counts(cluster: Cluster, pod: Signature, constraint: SpreadConstraint, scored: Bools) -> DomainCounts:
     nodes, selector = cluster.nodes, constraint.selector
-    domain, names = domain_of_row(nodes, constraint.topology_key)
     pods = pods_per_row(cluster, pod.relations.namespace, selector)
     if constraint.topology_key == HOSTNAME:
         rows = nodes.row_numbers[: nodes.size]
-        counts = DomainCounts(selector, rows, np.ones(nodes.size, np.bool_), pods)
-        return SoftConstraint(constraint.max_skew, counts, True, np.flatnonzero(domain == len(names)))
+        return DomainCounts(selector, rows, np.ones(nodes.size, np.bool_), pods)
+    domain, names = domain_of_row(nodes, constraint.topology_key)
     counted = scored & included(nodes, pod, constraint)
-    counts = DomainCounts(selector, domain, counted, sum_by(domain, counted, pods, len(names) + 1))
-    return SoftConstraint(constraint.max_skew, counts, False, np.array([len(names)]))
+    return DomainCounts(selector, domain, counted, sum_by(domain, counted, pods, len(names) + 1))
