@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 from etcd_server import EtcdServer, free_port
 from master_process import Process
-from sampan_api.client import LEASES, NODES, PODS, REPLICASETS, Selection
+from sampan_api.client import LEASES, NODES, PODS, REPLICASETS, DeleteOptions, Selection
 from sampan_api.clock import RealClock
 from sampan_api.https import HttpsClient
 from sampan_api.kubeconfig import load
+from sampan_master.data_dir import identity
 
 pytestmark = pytest.mark.etcd
 
@@ -85,6 +86,7 @@ def master(stack, tmp_path_factory):
     process = Process(directory / "master", "--etcd", etcd.endpoint, "--components", "none")
     stack.callback(process.close)
     process.wait_until_ready()
+    process.etcd = etcd.endpoint
     return process
 
 
@@ -192,6 +194,45 @@ async def test_a_killed_scheduler_is_followed_by_the_other_and_nothing_is_bound_
     assert other.stop() == 0
     lease = await client.get(LEASES, "kube-scheduler", "kube-system")
     assert not lease["spec"].get("holderIdentity")
+
+
+async def test_masters_that_share_a_store_share_the_work(stack, master, client, tmp_path):
+    """Both serve; one schedules, and when it is killed the other."""
+
+    def begin(name):
+        one = Process(tmp_path / name, "--etcd", master.etcd, *TERMS)
+        stack.callback(one.close)
+        one.wait_until_ready()
+        return one
+
+    async def holder():
+        lease = await client.get(LEASES, "kube-scheduler", "kube-system")
+        return lease["spec"].get("holderIdentity")
+
+    masters = {}
+    for name in ("a", "b"):
+        one = begin(name)
+        masters[identity(one.directory)] = one
+    assert len(masters) == 2
+    first = await eventually(holder)
+    before = (await client.get(LEASES, "kube-scheduler", "kube-system"))["spec"]["leaseTransitions"]
+    masters[first].close()
+
+    async def other():
+        return (await holder()) not in (first, None, "")
+
+    await eventually(other)
+    await client.create(PODS, pod("late"), "default")
+
+    async def bound():
+        return (await client.get(PODS, "late", "default"))["spec"].get("nodeName")
+
+    await eventually(bound)
+    spec = (await client.get(LEASES, "kube-scheduler", "kube-system"))["spec"]
+    assert spec["holderIdentity"] in masters.keys() - {first}
+    assert spec["leaseTransitions"] == before + 1
+    await client.delete(PODS, "late", "default", DeleteOptions(grace_seconds=0))
+    assert masters[spec["holderIdentity"]].terminate() == 0
 
 
 async def test_controllers_work_over_https(start, client):
