@@ -222,7 +222,11 @@ async def test_masters_that_share_a_store_share_the_work(stack, master, client, 
         return (await holder()) not in (first, None, "")
 
     await eventually(other)
-    await client.create(PODS, pod("late"), "default")
+    late = pod("late")
+    # The node has no kubelet, which the controllers come to see.
+    late["spec"]["tolerations"] = [{"operator": "Exists"}]
+    await client.create(NODES, node("shared"))
+    await client.create(PODS, late, "default")
 
     async def bound():
         return (await client.get(PODS, "late", "default"))["spec"].get("nodeName")
