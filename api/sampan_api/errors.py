@@ -128,6 +128,11 @@ class ServerTimeout(ApiError):
     reason = "Timeout"
 
 
+def has_cause(error: ApiError, reason: str) -> bool:
+    """Whether one of the causes in its details has this reason, as NamespaceTerminating."""
+    return any(cause.get("reason") == reason for cause in (error.details or {}).get("causes") or [])
+
+
 _LEAVES: tuple[type[ApiError], ...] = (
     BadRequest,
     Unauthorized,

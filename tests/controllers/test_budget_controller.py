@@ -178,7 +178,10 @@ async def test_pods_whose_owner_has_no_scale_make_the_count_fail_safe(cluster):
     assert (await status(cluster))["disruptionsAllowed"] == 0
     with pytest.raises(TooManyRequests) as refused:
         await evict(cluster, "a")
-    assert "failed sync: found no controllers" in refused.value.details["causes"][0]["message"]
+    assert (
+        "failed sync: namespaces does not implement the scale subresource"
+        in refused.value.details["causes"][0]["message"]
+    )
 
 
 async def sync_failed(cluster):
@@ -236,3 +239,50 @@ async def test_a_namespace_with_a_budget_goes(cluster):
 
     await eventually(gone)
     assert await cluster.list(PODDISRUPTIONBUDGETS, "x") == []
+
+
+async def test_owners_that_cannot_be_counted_say_which_they_are(cluster):
+    cluster.spawn(run_budgets(cluster))
+    kinds = {"job": ("batch/v1", "Job"), "widget": ("example.com/v1", "Widget"), "lost": ("apps/v1", "ReplicaSet")}
+    for name, (version, kind) in kinds.items():
+        owner = {"apiVersion": version, "kind": kind, "name": "o", "uid": "u", "controller": True}
+        await cluster.pod(name, labels={"app": name}, owners=[owner])
+        await budget(cluster, name, app=name, maxUnavailable=1)
+
+    def failure(name):
+        async def check():
+            conditions = (await status(cluster, name)).get("conditions") or []
+            return next((c["message"] for c in conditions if c["reason"] == "SyncFailed"), None)
+
+        return check
+
+    assert await eventually(failure("job")) == "jobs.batch does not implement the scale subresource"
+    assert await eventually(failure("widget")) == 'no matches for kind "Widget" in version "example.com/v1"'
+    assert await eventually(failure("lost")) == 'found no controllers for pod "lost"'
+
+
+async def test_another_scale_is_counted_before_any_pod_follows_it(cluster):
+    deployment = await workload(cluster, DEPLOYMENTS, "d", 3)
+    rs = await workload(cluster, REPLICASETS, "rs", 3, ownerReferences=controlled_by(deployment))
+    await running_pod(cluster, "a", owners=controlled_by(rs))
+    await budget(cluster, maxUnavailable=1)
+    cluster.spawn(run_budgets(cluster))
+    await told(cluster, expectedPods=3)
+    await cluster.client.patch(DEPLOYMENTS, "d", {"spec": {"replicas": 7}}, "default")
+    await told(cluster, expectedPods=7, desiredHealthy=6)
+
+
+async def test_a_pod_under_two_budgets_is_told_once(cluster):
+    cluster.spawn(run_budgets(cluster))
+    for name in ("b1", "b2"):
+        await budget(cluster, name, minAvailable=1)
+        await told(cluster, name, observedGeneration=1)
+    await running_pod(cluster, "a")
+    await told(cluster, "b2", currentHealthy=1)
+
+    async def events():
+        return [e for e in await cluster.list(EVENTS, "default") if e["reason"] == "MultiplePodDisruptionBudgets"]
+
+    [event] = await eventually(events)
+    assert event["message"] == 'Pod "default"/"a" matches multiple PodDisruptionBudgets.  Chose "b1" arbitrarily.'
+    assert event["count"] == 1

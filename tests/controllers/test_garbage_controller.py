@@ -12,7 +12,6 @@ from sampan_api.client import (
     PODS,
     REPLICASETS,
     SECRETS,
-    SERVICEACCOUNTS,
     DeleteOptions,
 )
 from sampan_api.errors import NotFound
@@ -279,22 +278,6 @@ async def test_deleting_a_replica_set_deletes_its_pods(cluster, propagation):
 async def make_namespace(cluster, name):
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     await cluster.client.create(NAMESPACES, namespace)
-
-
-async def test_every_namespace_gets_its_account_and_the_root_certificate_and_gets_them_back(cluster):
-    control(cluster, root_ca_pem="PEM")
-    await make_namespace(cluster, "team")
-    await eventually(exists(cluster, "default", SERVICEACCOUNTS, "team"))
-    published = await eventually(exists(cluster, "kube-root-ca.crt", CONFIGMAPS, "team"))
-    assert published["data"] == {"ca.crt": "PEM"}
-    await cluster.client.delete(SERVICEACCOUNTS, "default", "team")
-    await cluster.client.patch(CONFIGMAPS, "kube-root-ca.crt", {"data": {"ca.crt": "forged"}}, "team")
-    await eventually(exists(cluster, "default", SERVICEACCOUNTS, "team"))
-
-    async def repaired():
-        return (await exists(cluster, "kube-root-ca.crt", CONFIGMAPS, "team")())["data"] == {"ca.crt": "PEM"}
-
-    await eventually(repaired)
 
 
 async def test_a_namespace_goes_with_all_that_is_in_it_pods_first(cluster):

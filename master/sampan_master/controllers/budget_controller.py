@@ -9,29 +9,16 @@ from __future__ import annotations
 import asyncio
 
 from sampan_api import meta
-from sampan_api.client import (
-    DEPLOYMENTS,
-    PODDISRUPTIONBUDGETS,
-    PODS,
-    REPLICASETS,
-    REPLICATIONCONTROLLERS,
-    STATEFULSETS,
-    Client,
-    EventType,
-    PatchType,
-    Resource,
-)
+from sampan_api.client import PODDISRUPTIONBUDGETS, PODS, Client, EventType, PatchType
 from sampan_api.clock import Clock, rfc3339
 from sampan_api.errors import NotFound
 from sampan_api.meta import Key, Object
 from sampan_api.recorder import EventRecorder
 
 from sampan_master.controllers import budget as decide
+from sampan_master.controllers.budget_scales import SCALABLE, Scales, Uncountable
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.workqueue import WorkQueue, work
-
-_SCALABLE: tuple[Resource, ...] = (REPLICATIONCONTROLLERS, DEPLOYMENTS, REPLICASETS, STATEFULSETS)
-"""Owners of pods that say how many they want; a ReplicaSet's Deployment is asked instead of it."""
 
 _UNMANAGED = (
     "Pods selected by this PodDisruptionBudget (selector: {selector}) were found to be unmanaged. As a result, the"
@@ -40,23 +27,24 @@ _UNMANAGED = (
 )
 
 
+_SEVERAL = 'Pod "{namespace}"/"{name}" matches multiple PodDisruptionBudgets.  Chose "{chosen}" arbitrarily.'
+
 _LOOK_AGAIN = 30.0
 """Seconds after which owners that did not say how many they want are asked again."""
-
-
-class _Uncountable(Exception):
-    """The owners do not say how many pods they want."""
 
 
 class BudgetController:
     def __init__(self, client: Client, clock: Clock, informers: Informers, workers: int) -> None:
         self._client, self._clock, self._workers = client, clock, workers
         self._pods, self._budgets = informers.pods, informers[PODDISRUPTIONBUDGETS]
+        self._scales = Scales(client, informers)
         self._queue: WorkQueue[Key] = WorkQueue(clock)
         self._disrupted: WorkQueue[Key] = WorkQueue(clock)
         self._recorder = EventRecorder(client, clock, "controllermanager")
         self._budgets.subscribe(self._on_budget)
         self._pods.subscribe(self._on_pod)
+        for resource in SCALABLE:
+            informers[resource].subscribe(self._on_scalable)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -70,10 +58,23 @@ class BudgetController:
     def _on_pod(self, event: EventType, pod: Object, old: Object | None) -> None:
         if event is not EventType.DELETED and decide.until_stale(pod, self._clock.now()) is not None:
             self._disrupted.add(meta.key(pod))
+        mine: list[str] = []
         for budget in self._budgets.by_index("namespace", meta.namespace(pod)):
             matches = decide.selector(budget).matches
-            if matches(meta.labels(pod)) or (old is not None and matches(meta.labels(old))):
+            if matches(meta.labels(pod)):
+                mine.append(meta.name(budget))
                 self._queue.add(meta.key(budget))
+            elif old is not None and matches(meta.labels(old)):
+                self._queue.add(meta.key(budget))
+        if len(mine) > 1 and (old is None or meta.labels(old) != meta.labels(pod)):
+            message = _SEVERAL.format(namespace=meta.namespace(pod), name=meta.name(pod), chosen=min(mine))
+            self._recorder.record(PODS, pod, "Warning", "MultiplePodDisruptionBudgets", message)
+
+    def _on_scalable(self, _event: EventType, owner: Object, old: Object | None) -> None:
+        if old is not None and (old.get("spec") or {}).get("replicas") != (owner.get("spec") or {}).get("replicas"):
+            for budget in self._budgets.by_index("namespace", meta.namespace(owner)):
+                if decide.needs_scales(budget):
+                    self._queue.add(meta.key(budget))
 
     async def sync(self, key: Key) -> float | None:
         budget = self._budgets.items.get(key)
@@ -84,12 +85,15 @@ class BudgetController:
         if not pods:
             self._tell(budget, "Normal", "NoPods", "No matching pods found")
         try:
-            scales = await self._scales(budget, pods) if decide.needs_scales(budget) else {}
-        except _Uncountable as why:
+            scales, unmanaged = await self._scales.of(pods) if decide.needs_scales(budget) else ({}, False)
+        except Uncountable as why:
             message = f"Failed to calculate the number of expected pods: {why}"
             self._tell(budget, "Warning", "CalculateExpectedPodCountFailed", message)
             await self._write(budget, decide.failed(budget, str(why), self._clock.now()))
             return _LOOK_AGAIN
+        if unmanaged:
+            message = _UNMANAGED.format(selector=decide.selector(budget))
+            self._tell(budget, "Warning", "UnmanagedPods", message)
         count = decide.count(budget, pods, scales, self._clock.now())
         for pod in pods:
             if meta.name(pod) in count.void:
@@ -114,45 +118,6 @@ class BudgetController:
             )
         except NotFound:
             return None
-        return None
-
-    async def _scales(self, budget: Object, pods: list[Object]) -> dict[str, int]:
-        """What each owner of the pods wants. Raises _Uncountable for an owner that does not say."""
-        scales: dict[str, int] = {}
-        asked: set[str] = set()
-        unmanaged = False
-        for pod in pods:
-            reference = meta.controller_of(pod)
-            if reference is None:
-                unmanaged = True
-            elif reference["uid"] not in asked:
-                asked.add(reference["uid"])
-                scales.update([await self._scale(pod, reference)])
-        if unmanaged:
-            message = _UNMANAGED.format(selector=decide.selector(budget))
-            self._tell(budget, "Warning", "UnmanagedPods", message)
-        return scales
-
-    async def _scale(self, pod: Object, reference: dict[str, str]) -> tuple[str, int]:
-        """The uid of whoever wants the pod, and how many it wants in all."""
-        owner = await self._owner(pod, reference)
-        if owner is None:
-            raise _Uncountable(f'found no controllers for pod "{meta.name(pod)}"')
-        above = meta.controller_of(owner)
-        grand = await self._owner(owner, above) if above is not None else None
-        wants = grand or owner
-        return meta.uid(wants), (wants.get("spec") or {}).get("replicas", 1)
-
-    async def _owner(self, obj: Object, reference: dict[str, str]) -> Object | None:
-        """The scalable owner, None when it is of another kind, or gone."""
-        group = reference["apiVersion"].rpartition("/")[0]
-        for resource in _SCALABLE:
-            if (resource.group, resource.kind) == (group, reference["kind"]):
-                try:
-                    owner = await self._client.get(resource, reference["name"], meta.namespace(obj))
-                except NotFound:
-                    return None
-                return owner if meta.uid(owner) == reference["uid"] else None
         return None
 
     async def _write(self, budget: Object, status: dict[str, object]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from sampan_api import meta
 from sampan_api.client import CONFIGMAPS, NAMESPACES, SERVICEACCOUNTS, Client, EventType, Resource
 from sampan_api.clock import Clock
-from sampan_api.errors import AlreadyExists, Forbidden, NotFound
-from sampan_api.meta import Object
+from sampan_api.errors import AlreadyExists, Forbidden, NotFound, has_cause
+from sampan_api.meta import Object, with_path
 
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.workqueue import WorkQueue, work
 
 _ROOT_CA = "kube-root-ca.crt"
+_DESCRIPTION = "kubernetes.io/description"
 _ROOT_CA_DESCRIPTION = (
     "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints "
     "such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across "
@@ -52,16 +53,22 @@ class NamespaceContentController:
             metadata = {
                 "name": _ROOT_CA,
                 "namespace": namespace,
-                "annotations": {"kubernetes.io/description": _ROOT_CA_DESCRIPTION},
+                "annotations": {_DESCRIPTION: _ROOT_CA_DESCRIPTION},
             }
             await self._create(CONFIGMAPS, {"metadata": metadata, "data": data})
-        elif present.get("data") != data:
-            await self._client.update(CONFIGMAPS, present | {"data": data})
+        elif present.get("data") != data or not meta.annotations(present).get(_DESCRIPTION):
+            annotations = meta.annotations(present) | {_DESCRIPTION: _ROOT_CA_DESCRIPTION}
+            wanted = with_path(present, ("metadata", "annotations"), annotations)
+            await self._client.update(CONFIGMAPS, wanted | {"data": data})
 
     async def _create(self, resource: Resource, obj: Object) -> None:
         full = {"apiVersion": resource.api_version, "kind": resource.kind} | obj
         try:
             await self._client.create(resource, full, meta.namespace(obj))
-        except (AlreadyExists, NotFound, Forbidden):
-            # It is there before our cache shows it, or the namespace is going: both end in another event.
+        except (AlreadyExists, NotFound):
+            # It is there before our cache shows it, or the namespace has gone: both end in another event.
             return
+        except Forbidden as error:
+            # A quota may be raised later; a namespace that ends stays so.
+            if not has_cause(error, "NamespaceTerminating"):
+                raise
