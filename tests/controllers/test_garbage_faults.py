@@ -95,6 +95,7 @@ def who_waits_outlives_who_blocks_it(moment):
 
 SCENARIO = Scenario(
     start=start,
+    quiet=4,
     given=families,
     steps=(in_the_background, in_the_foreground, orphaning),
     end=end,
@@ -133,7 +134,7 @@ async def families_appear(cluster):
     await in_the_background(cluster)
 
 
-YOUNG = Scenario(start=start, steps=(families_appear,), end=end, always=(who_must_live_lives,))
+YOUNG = Scenario(start=start, quiet=4, steps=(families_appear,), end=end, always=(who_must_live_lives,))
 
 
 @pytest.mark.parametrize("resource", FOLLOWED, ids=lambda r: r.plural)

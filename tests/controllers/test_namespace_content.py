@@ -97,7 +97,7 @@ async def end(cluster):
     return {name: await is_complete(cluster, name)() for name in ("default", "kube-node-lease", "team")}
 
 
-SCENARIO = Scenario(start=start, steps=(team_comes, team_breaks_it), end=end)
+SCENARIO = Scenario(start=start, quiet=4, steps=(team_comes, team_breaks_it), end=end)
 
 
 async def test_killed_at_every_write():

@@ -115,7 +115,7 @@ def no_range_twice(moment):
     assert len(set(cidrs)) == len(cidrs), cidrs
 
 
-SCENARIO = Scenario(start=start, steps=(two_join, one_goes_and_two_join), end=end, always=(no_range_twice,))
+SCENARIO = Scenario(start=start, quiet=4, steps=(two_join, one_goes_and_two_join), end=end, always=(no_range_twice,))
 
 
 async def test_killed_at_every_write():

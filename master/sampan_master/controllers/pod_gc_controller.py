@@ -2,6 +2,7 @@
 
 What the cache says of a node is asked of the API before a pod is removed because of it. A pod is removed as it was
 judged (by uid and resourceVersion); one that changed meanwhile is left to the next round, and so is one that fails.
+One that was removed does not count any more, even while the cache still shows it: else another would go for it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class PodCollector:
         self._client, self._clock, self._config = client, clock, config
         self._nodes, self._pods = informers.nodes, informers.pods
         self._missing_since: dict[str, float] = {}
+        self._removed: set[str] = set()
 
     async def run(self) -> None:
         while True:
@@ -41,7 +43,8 @@ class PodCollector:
                 log.info("pod garbage collection: %s", error.message)
 
     async def collect(self) -> None:
-        pods = list(self._pods.items.values())
+        self._removed &= {meta.uid(pod) for pod in self._pods.items.values()}
+        pods = [pod for pod in self._pods.items.values() if meta.uid(pod) not in self._removed]
         await self._remove_all(decide.beyond_threshold(pods, self._config.terminated_pod_threshold))
         await self._remove_all(decide.terminating_on(pods, await self._out_of_service()))
         gone = await self._nodes_surely_gone(pods)
@@ -75,10 +78,14 @@ class PodCollector:
             async with limit:
                 try:
                     await self._remove(pod, node_is_gone=node_is_gone)
-                except (NotFound, Conflict):
+                except NotFound:
+                    pass
+                except Conflict:
                     return
                 except ApiError as error:
                     log.info("pod garbage collection: %s: %s", meta.key(pod), error.message)
+                    return
+            self._removed.add(meta.uid(pod))
 
         await asyncio.gather(*(remove(pod) for pod in pods))
 
