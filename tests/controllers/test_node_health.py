@@ -59,6 +59,9 @@ def test_the_older_names_of_labels_say_the_same():
 def test_every_new_sign_counts_even_an_earlier_time_and_no_older_revision_does():
     known = listen(None, node("True"), lease("10:00", 5), 0.0)
     assert listen(known, node("True"), lease("10:00", 5), 50.0).heard_at == 0.0
+    assert not known.alive
+    assert not listen(listen(None, node("True"), None, 0.0), node("True"), lease("10:00", 5), 1.0).alive
+    assert listen(known, node("True"), lease("10:10", 6), 10.0).alive
     set_back = listen(known, node("True"), lease("09:00", 6), 50.0)
     assert set_back.heard_at == 50.0
     assert listen(set_back, node("True"), lease("10:00", 5), 60.0).heard_at == 50.0

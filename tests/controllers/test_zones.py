@@ -1,24 +1,25 @@
 from sampan_master.controllers.config import ControllersConfig
-from sampan_master.controllers.zones import EvictionBudget, Zones, ZoneState, assess
+from sampan_master.controllers.zones import Census, EvictionBudget, Zones, ZoneState, assess
 
 CONFIG = ControllersConfig()
 
 
 def nodes(ready, down, zone="a"):
-    labels = {"topology.kubernetes.io/zone": zone}
     return [
-        {"metadata": {"name": f"{zone}{i}", "labels": labels}, "status": {"conditions": [_ready(i < ready)]}}
+        {
+            "metadata": {"name": f"{zone}{i}", "labels": {"topology.kubernetes.io/zone": zone}},
+            "status": {"conditions": [{"type": "Ready", "status": "True" if i < ready else "Unknown"}]},
+        }
         for i in range(ready + down)
     ]
 
 
-def _ready(yes):
-    return {"type": "Ready", "status": "True" if yes else "Unknown"}
+def census(*some, heard=lambda node: True):
+    return assess([node for part in some for node in part], heard, CONFIG)
 
 
 def state(ready, down):
-    ((result, _),) = assess(nodes(ready, down), CONFIG).by_name.values()
-    return result
+    return Census(ready, down).state(CONFIG, trusting=True)
 
 
 def test_a_zone_is_as_sick_as_the_share_of_its_nodes_that_is_down():
@@ -29,30 +30,40 @@ def test_a_zone_is_as_sick_as_the_share_of_its_nodes_that_is_down():
 
 
 def test_zones_are_judged_apart():
-    both = assess(nodes(3, 0) + nodes(0, 3, "b"), CONFIG)
-    assert {s for s, _ in both.by_name.values()} == {ZoneState.NORMAL, ZoneState.FULL}
+    both = census(nodes(3, 0), nodes(0, 3, "b"))
+    assert both.by_name == {":a": Census(ready=3), ":b": Census(down=3)}
     assert not both.all_down
-    assert both.eviction_rate(":b", CONFIG) == 0.1, "a zone that is down while others are not is emptied"
+    assert both.eviction_rate(":b") == 0.1, "a zone that is down while others are not is emptied"
+    assert census(nodes(0, 3), nodes(0, 9, "b")).eviction_rate(":a") == 0
 
 
 def test_a_node_excluded_from_disruption_is_not_counted():
     down = nodes(0, 3)
     for node in down[:2]:
-        node["metadata"]["labels"] = {**node["metadata"]["labels"], "node.kubernetes.io/exclude-disruption": ""}
-    assert assess(nodes(1, 0) + down, CONFIG).by_name == {":a": (ZoneState.NORMAL, 2)}
-    assert not assess([], CONFIG).all_down
+        node["metadata"]["labels"]["node.kubernetes.io/exclude-disruption"] = ""
+    assert census(nodes(1, 0), down).by_name == {":a": Census(ready=1, down=1)}
+    assert not census().all_down
+    assert census().eviction_rate(":a") == 0.1
 
 
-def rate(state, size):
-    return Zones({"z": (state, size), "other": (ZoneState.NORMAL, 1)}).eviction_rate("z", CONFIG)
+def rate(**counts):
+    return Zones({"z": Census(**counts), "other": Census(ready=1)}, CONFIG).eviction_rate("z")
 
 
 def test_a_small_sick_zone_stops_and_a_large_one_slows():
-    assert rate(ZoneState.NORMAL, 5) == 0.1
-    assert rate(ZoneState.PARTIAL, 50) == 0
-    assert rate(ZoneState.PARTIAL, 51) == 0.01
-    assert rate(ZoneState.FULL, 51) == 0.1
-    assert assess(nodes(0, 3) + nodes(0, 9, "b"), CONFIG).eviction_rate(":a", CONFIG) == 0
+    assert rate(ready=4, down=1) == 0.1
+    assert rate(ready=20, down=30) == 0
+    assert rate(ready=20, down=31) == 0.01
+    assert rate(down=51) == 0.1
+
+
+def test_who_has_not_been_heard_of_yet_may_be_down_too_and_does_not_make_the_master_cut_off():
+    assert rate(down=1, unheard=9) == 0
+    assert rate(down=1, ready=1, unheard=8) == 0, "partly down, as far as we know"
+    assert rate(down=1, ready=5, unheard=4) == 0.1
+    silent = census(nodes(2, 1), heard=lambda node: False)
+    assert silent.by_name == {":a": Census(down=1, unheard=2)}
+    assert not silent.all_down
 
 
 def test_one_node_every_ten_seconds():

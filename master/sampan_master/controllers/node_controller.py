@@ -108,7 +108,7 @@ class NodeController:
     def _hear_all(self) -> None:
         """We were blind (store away, process stopped), so nobody's silence counts: a full grace for everybody."""
         now = self._clock.monotonic()
-        self._heard = {name: replace(heard, heard_at=now) for name, heard in self._heard.items()}
+        self._heard = {name: replace(heard, heard_at=now, alive=False) for name, heard in self._heard.items()}
 
     async def _judge_all(self) -> None:
         nodes = {meta.name(node): node for node in self._nodes.items.values()}
@@ -120,7 +120,9 @@ class NodeController:
                     return await self._silence(node)
                 except ApiError as error:
                     log.info("node %s: %s", meta.name(node), error.message)
-                    return None
+                    # Not written, but no reason either to think that others have failed while this one has not.
+                    conditions = node_health.silent_conditions(node, self._clock.now())
+                    return with_path(node, ("status", "conditions"), conditions)
 
         changed = await asyncio.gather(*(judge(node) for node in nodes.values() if self._is_silent(node)))
         nodes |= {meta.name(node): node for node in changed if node is not None}
@@ -132,6 +134,10 @@ class NodeController:
     def _is_silent(self, node: Object) -> bool:
         heard_at = self._listen(node, self._leases.get(meta.name(node), LEASE_NAMESPACE)).heard_at
         return heard_at + self._grace(node) <= self._clock.monotonic()
+
+    def _is_alive(self, node: Object) -> bool:
+        heard = self._heard.get(meta.name(node))
+        return heard is not None and heard.alive
 
     def _grace(self, node: Object) -> float:
         if meta.condition(node, "Ready") is None:
@@ -166,7 +172,7 @@ class NodeController:
     def _assess(self, nodes: dict[str, Object]) -> bool:
         """Takes down who waits for eviction in which zone; returns whether all zones are down since now, or no more."""
         was_down = self._zones is not None and self._zones.all_down
-        self._zones = zones.assess(nodes.values(), self._config)
+        self._zones = zones.assess(nodes.values(), self._is_alive, self._config)
         if was_down and not self._zones.all_down:
             self._hear_all()
         wanting = {name: zones.zone_of(node) for name, node in nodes.items() if node_health.wants_eviction(node)}
@@ -189,7 +195,7 @@ class NodeController:
     async def sync_zone(self, zone: str) -> float | None:
         """Marks the node that has waited longest; returns the seconds until the zone's rate allows the next."""
         waiting, budget = self._waiting[zone], self._budgets[zone]
-        rate = self._zones.eviction_rate(zone, self._config) if self._zones is not None else 0.0
+        rate = self._zones.eviction_rate(zone) if self._zones is not None else 0.0
         wait = budget.wait(rate, self._clock.monotonic())
         if not waiting or rate <= 0:
             return None

@@ -43,13 +43,15 @@ _OLD_LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """When a node was last heard of (monotonic), by what sign, and the revisions at which that was read."""
+    """When a node was last heard of (monotonic), by what sign, and the revisions at which that was read. `alive`: there
+    was another sign than the first; until then `heard_at` is only when we began to listen."""
 
     renewed: str
     heartbeat: str
     lease_version: int
     node_version: int
     heard_at: float
+    alive: bool = False
 
 
 def listen(known: Observation | None, node: Object, lease: Object | None, now: float) -> Observation:
@@ -63,8 +65,11 @@ def listen(known: Observation | None, node: Object, lease: Object | None, now: f
         renewed, lease_version = known.renewed, known.lease_version
     if node_version < known.node_version:
         heartbeat, node_version = known.heartbeat, known.node_version
-    same = (renewed, heartbeat) == (known.renewed, known.heartbeat)
-    return Observation(renewed, heartbeat, lease_version, node_version, known.heard_at if same else now)
+    if (renewed, heartbeat) == (known.renewed, known.heartbeat):
+        return Observation(renewed, heartbeat, lease_version, node_version, known.heard_at, known.alive)
+    # The first lease we see may be an old one: it was listed after its node.
+    first_lease = not known.lease_version and heartbeat == known.heartbeat
+    return Observation(renewed, heartbeat, lease_version, node_version, now, known.alive or not first_lease)
 
 
 def ready_status(node: Object) -> str:

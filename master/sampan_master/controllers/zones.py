@@ -5,13 +5,16 @@ partial  ≥ 55 % and more than two nodes down: a large zone slows to the second
 full     no node is ready: the zone evicts at its normal rate, unless all zones are full, then nobody is evicted
 
 A node labelled node.kubernetes.io/exclude-disruption is not counted (machines that are meant to come and go).
+
+After a restart, or any time in which we were blind, a node that says Ready may have been silent for long: until it has
+been heard of it may be down as well, and nobody is evicted because of what it said before.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -35,42 +38,63 @@ def zone_of(node: Object) -> str:
     return f"{labels.get('topology.kubernetes.io/region', '')}:{labels.get('topology.kubernetes.io/zone', '')}"
 
 
+@dataclass(slots=True)
+class Census:
+    """How many nodes of a zone are ready, are not, and say they are but have not been heard of yet."""
+
+    ready: int = 0
+    down: int = 0
+    unheard: int = 0
+
+    @property
+    def size(self) -> int:
+        return self.ready + self.down + self.unheard
+
+    def state(self, config: ControllersConfig, *, trusting: bool) -> ZoneState:
+        """`trusting` takes those that have not been heard of at their word."""
+        down = self.down if trusting else self.down + self.unheard
+        if down == self.size:
+            return ZoneState.FULL
+        if down > 2 and down / self.size >= config.unhealthy_zone_threshold:
+            return ZoneState.PARTIAL
+        return ZoneState.NORMAL
+
+
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """State and size of each zone."""
-
-    by_name: dict[str, tuple[ZoneState, int]]
+    by_name: dict[str, Census]
+    config: ControllersConfig
 
     @property
     def all_down(self) -> bool:
         """It is likelier that the master is cut off than that all nodes have failed."""
-        return bool(self.by_name) and all(state is ZoneState.FULL for state, _ in self.by_name.values())
+        states = [census.state(self.config, trusting=True) for census in self.by_name.values()]
+        return bool(states) and all(state is ZoneState.FULL for state in states)
 
-    def eviction_rate(self, zone: str, config: ControllersConfig) -> float:
+    def eviction_rate(self, zone: str) -> float:
         """Nodes per second that may get a NoExecute taint."""
-        if self.all_down:
+        census = self.by_name.get(zone, Census())
+        if self.all_down or (census.unheard and not census.ready):
             return 0.0
-        state, size = self.by_name.get(zone, (ZoneState.NORMAL, 0))
-        if state is not ZoneState.PARTIAL:
-            return config.node_eviction_rate
-        return config.secondary_node_eviction_rate if size > config.large_cluster_nodes else 0.0
+        if census.size and census.state(self.config, trusting=False) is ZoneState.PARTIAL:
+            large = census.size > self.config.large_cluster_nodes
+            return self.config.secondary_node_eviction_rate if large else 0.0
+        return self.config.node_eviction_rate
 
 
-def assess(nodes: Iterable[Object], config: ControllersConfig) -> Zones:
-    zones: defaultdict[str, list[bool]] = defaultdict(list)
+def assess(nodes: Iterable[Object], heard: Callable[[Object], bool], config: ControllersConfig) -> Zones:
+    zones: defaultdict[str, Census] = defaultdict(Census)
     for node in nodes:
-        if _NOT_COUNTED not in meta.labels(node):
-            zones[zone_of(node)].append(ready_status(node) == "True")
-    return Zones({zone: (_state(ready, config), len(ready)) for zone, ready in zones.items()})
-
-
-def _state(ready: list[bool], config: ControllersConfig) -> ZoneState:
-    down = ready.count(False)
-    if down == len(ready):
-        return ZoneState.FULL
-    if down > 2 and down / len(ready) >= config.unhealthy_zone_threshold:
-        return ZoneState.PARTIAL
-    return ZoneState.NORMAL
+        if _NOT_COUNTED in meta.labels(node):
+            continue
+        census = zones[zone_of(node)]
+        if ready_status(node) != "True":
+            census.down += 1
+        elif heard(node):
+            census.ready += 1
+        else:
+            census.unheard += 1
+    return Zones(dict(zones), config)
 
 
 class EvictionBudget:
