@@ -10,6 +10,7 @@ from sampan_api.client import CONFIGMAPS, SECRETS, DeleteOptions
 from sampan_api.errors import NotFound
 from sampan_master.controllers.garbage_controller import GarbageController
 from sampan_master.controllers.informers import Informers
+from thorough import thorough
 
 FOLLOWED = [CONFIGMAPS, SECRETS]
 
@@ -107,6 +108,7 @@ async def test_killed_before_and_after_every_write():
     assert await killed_at_every_write(SCENARIO) >= 9
 
 
+@thorough
 async def test_killed_and_away_while_more_is_deleted():
     await killed_at_every_write(SCENARIO, late=True)
 

@@ -9,6 +9,7 @@ from sampan_api.client import NODES, PODS, DeleteOptions, PatchType
 from sampan_master.controllers import ControllersConfig
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.pod_gc_controller import PodCollector
+from thorough import thorough
 
 FOLLOWED = [PODS, NODES]
 CONFIG = ControllersConfig(pod_gc_period_seconds=2, pod_gc_quarantine_seconds=4, terminated_pod_threshold=1)
@@ -91,6 +92,7 @@ async def test_killed_before_and_after_every_write():
     assert await killed_at_every_write(SCENARIO) >= 5
 
 
+@thorough
 async def test_every_answer_in_turn_is_unclear():
     await unclear_at_every_write(SCENARIO)
 
