@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sampan_api.components import COMPONENTS, chosen
 from sampan_api.election import CLIENT_GO, Terms
 
+from sampan_master.controllers.node_cidrs import why_not
 from sampan_master.election_flags import add_election_flags, terms_of
 from sampan_master.storage.etcd_link import target_of
 
@@ -65,12 +66,8 @@ def parse(argv: list[str] | None = None) -> Settings:
         parser.error("one of --etcd URL and --in-memory is needed")
     if ipaddress.ip_network(given.cluster_cidr).overlaps(ipaddress.ip_network(given.service_cidr)):
         parser.error(f"--cluster-cidr {given.cluster_cidr} and --service-cidr {given.service_cidr} overlap")
-    mask, prefix = given.node_cidr_mask_size, ipaddress.ip_network(given.cluster_cidr).prefixlen
-    if not prefix <= mask <= min(prefix + 16, 30):
-        parser.error(
-            f"--node-cidr-mask-size {mask} must lie between the {prefix} bits of --cluster-cidr and"
-            f" {min(prefix + 16, 30)}: each node gets one such part of the cluster's network"
-        )
+    if wrong := why_not(str(given.cluster_cidr), given.node_cidr_mask_size):
+        parser.error(wrong)
     listen = tuple(given.listen or [Address("127.0.0.1", 6443)])
     advertise = given.advertise or next((a for a in listen if not a.unspecified), Address("127.0.0.1", listen[0].port))
     return Settings(

@@ -17,6 +17,21 @@ from sampan_api.meta import Object
 _REMEMBERED = 1000
 
 
+def why_not(network: str, mask: int) -> str:
+    """Why a cluster's network cannot be given out in such parts; "" when it can."""
+    try:
+        prefix = ipaddress.IPv4Network(network).prefixlen
+    except ValueError as error:
+        return f"--cluster-cidr: {error}"
+    most = min(prefix + 16, 30)
+    if prefix <= mask <= most:
+        return ""
+    return (
+        f"--node-cidr-mask-size {mask} must lie between the {prefix} bits of --cluster-cidr and {most}:"
+        " each node gets one such part of the cluster's network"
+    )
+
+
 class CidrPool:
     def __init__(self, network: str, mask: int) -> None:
         self._network = ipaddress.IPv4Network(network)
