@@ -72,13 +72,14 @@ class Moment(NamedTuple):
         return self.world.get(kind, {})
 
 
+Start = Callable[[Client, Clock], Coroutine[Any, Any, None]]
 Step = Callable[[Cluster], Awaitable[None]]
 Invariant = Callable[[Moment], None]
 
 
 @dataclass(frozen=True)
 class Scenario:
-    start: Callable[[Client, Clock], Coroutine[Any, Any, None]]
+    start: Start
     steps: tuple[Step, ...]
     end: Callable[[Cluster], Awaitable[Any]]
     always: tuple[Invariant, ...] = ()
@@ -117,41 +118,40 @@ async def live(
         if scenario.given is not None:
             await scenario.given(cluster)
         begin = await cluster.store.revision()
-        one = _Living(scenario, cluster, FaultyClient(cluster.client, fate, lag=lag, breaks=breaks))
+        one = Living(scenario.start, cluster, FaultyClient(cluster.client, fate, lag=lag, breaks=breaks))
+        patience = {"quiet": scenario.quiet, "patience": scenario.patience}
         for step in scenario.steps:
             await step(cluster)
             one.revive()
-            await one.settle(revive=not late)
+            await one.settle(revive=not late, **patience)
         if one.revive():
-            await one.settle(revive=True)
-        async for moment in history(cluster, one.client.writes, begin):
-            for invariant in scenario.always:
-                with _noted(f"after revision {moment.revision}: {moment.kind} {moment.key} was written"):
-                    invariant(moment)
+            await one.settle(**patience)
+        await check_history(cluster, one.client.writes, scenario.always, begin)
         return Life(await scenario.end(cluster), one.client.writes, one.client.delivered, one.deaths)
     finally:
         await cluster.stop()
         random.setstate(state)
 
 
-class _Living:
-    """The controllers of a life that goes on."""
+class Living:
+    """The controllers of a life that goes on, through `client`."""
 
-    def __init__(self, scenario: Scenario, cluster: Cluster, client: FaultyClient) -> None:
-        self._scenario, self._cluster, self.client = scenario, cluster, client
+    def __init__(self, start: Start, cluster: Cluster, client: FaultyClient) -> None:
+        self._start, self._cluster, self.client = start, cluster, client
         self.deaths = 0
-        self._run = cluster.spawn(scenario.start(client, cluster.clock))
+        self._run = cluster.spawn(start(client, cluster.clock))
 
-    def revive(self) -> bool:
+    def revive(self, fate: Fates = calm) -> bool:
+        """Begins the controllers anew if they have died; False when they live."""
         if not self.client.is_dead.is_set():
             return False
         self._run.cancel()
         self.deaths += 1
-        self.client = FaultyClient(self._cluster.client, journal=self.client.writes)
-        self._run = self._cluster.spawn(self._scenario.start(self.client, self._cluster.clock))
+        self.client = FaultyClient(self._cluster.client, fate, journal=self.client.writes)
+        self._run = self._cluster.spawn(self._start(self.client, self._cluster.clock))
         return True
 
-    async def settle(self, *, revive: bool) -> None:
+    async def settle(self, *, revive: bool = True, quiet: float = 12.0, patience: float = 900.0) -> None:
         def disturbed() -> bool:
             if self._run.done() and not self._run.cancelled():
                 self._run.result()
@@ -159,7 +159,7 @@ class _Living:
             return revive and self.revive()
 
         while True:
-            await settle(self._cluster, self._scenario.quiet, self._scenario.patience, disturbed)
+            await settle(self._cluster, quiet, patience, disturbed)
             if not await self.client.catch_up():
                 return
 
@@ -195,6 +195,13 @@ async def _act(cluster: Cluster) -> bool:
         if revision == seen:
             return revision != before
         seen = revision
+
+
+async def check_history(cluster: Cluster, writes: list[Write], always: Iterable[Invariant], after: int = 0) -> None:
+    async for moment in history(cluster, writes, after):
+        for invariant in always:
+            with _noted(f"after revision {moment.revision}: {moment.kind} {moment.key} was written"):
+                invariant(moment)
 
 
 async def history(cluster: Cluster, writes: list[Write], after: int = 0) -> AsyncIterator[Moment]:

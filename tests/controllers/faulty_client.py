@@ -50,6 +50,7 @@ class Write:
     fate: Fate = Fate.DONE
     outcome: Outcome = Outcome.OPEN
     result: Object | None = None
+    """What the server answered, whether the controller was told or not; None when it did nothing."""
 
     def __repr__(self) -> str:
         return f"write {self.number} ({self.verb} {self.resource.plural})"
@@ -98,7 +99,7 @@ class FaultyClient:
         self.delivered: Counter[Resource] = Counter()
         self._forgotten: set[Resource] = set()
         self._streams: list[_Stream] = []
-        self._under_way: list[Callable[[], Awaitable[Object]]] = []
+        self._under_way: list[tuple[Write, Callable[[], Awaitable[Object]]]] = []
 
     async def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         return await self._read(self._client.get(resource, name, namespace))
@@ -142,7 +143,7 @@ class FaultyClient:
         if fate in (Fate.REFUSED, Fate.LATE):
             write.outcome = Outcome.IN_DOUBT
             if fate is Fate.LATE:
-                self._under_way.append(partial(getattr(self._client, verb), resource, *arguments, **options))
+                self._under_way.append((write, partial(getattr(self._client, verb), resource, *arguments, **options)))
             raise ServiceUnavailable("the server could not be reached")
         refusal: ApiError | None = None
         call = getattr(self._client, verb)
@@ -192,10 +193,25 @@ class FaultyClient:
     def lag(self, resource: Resource, events: int) -> None:
         """From now on, also for the streams that are open."""
         self._lag[resource] = events
-        for stream in self._streams:
-            if stream.resource == resource:
-                stream.lag = events
-                stream.wake.set()
+        for stream in self._open(resource):
+            stream.lag = events
+            stream.wake.set()
+
+    def cut(self, resource: Resource, *, expired: bool = False) -> None:
+        """Breaks the watches of `resource` that are open; what they held back is not delivered."""
+        if expired:
+            self._forgotten.add(resource)
+        for stream in self._open(resource):
+            stream.end()
+
+    def heal(self) -> None:
+        """No more faults from now on."""
+        self._fate, self._breaks = calm, None
+        for resource in list(self._lag):
+            self.lag(resource, 0)
+
+    def _open(self, resource: Resource) -> list[_Stream]:
+        return [stream for stream in self._streams if stream.resource == resource]
 
     async def catch_up(self) -> bool:
         """Delivers all events that are held back and does all writes that are late; False when there were none."""
@@ -203,9 +219,9 @@ class FaultyClient:
             return False
         held = [stream for stream in self._streams if stream.release()]
         late, self._under_way = self._under_way, []
-        for write in late:
+        for write, call in late:
             with contextlib.suppress(ApiError):
-                await write()
+                write.result = await call()
         return bool(held or late)
 
 
@@ -217,6 +233,7 @@ class _Stream:
         self.wake = asyncio.Event()
         self._waiting: deque[WatchEvent] = deque()
         self._due = 0
+        self._ended = False
         self._reader = asyncio.create_task(self._read(events))
 
     async def _read(self, events: AsyncIterator[WatchEvent]) -> None:
@@ -227,6 +244,10 @@ class _Stream:
         finally:
             self.wake.set()
 
+    def end(self) -> None:
+        self._ended = True
+        self.wake.set()
+
     def release(self) -> bool:
         """Lets go all that is held back; False when nothing is."""
         self._due = len(self._waiting)
@@ -234,7 +255,7 @@ class _Stream:
         return self._due > 0
 
     async def __aiter__(self) -> AsyncIterator[WatchEvent]:
-        while True:
+        while not self._ended:
             if len(self._waiting) > self.lag or self._due:
                 self._due = max(0, self._due - 1)
                 yield self._waiting.popleft()

@@ -62,20 +62,29 @@ def never_too_many(wanted: Callable[[Moment, str], int | None] = replicas) -> In
     return check
 
 
+def only_its_own(moment: Moment) -> None:
+    """What a controller deletes is a pod that a set of its kind controls."""
+    pod = _deleted(moment)
+    assert pod is None or owner_of(pod), "a pod was deleted that no set controls"
+
+
 def never_too_few(moment: Moment) -> None:
-    """What a controller deletes is a pod of its own, and leaves as many as are wanted."""
+    """What a controller deletes leaves as many as are wanted."""
+    if (pod := _deleted(moment)) is not None:
+        uid = owner_of(pod)
+        least = replicas(moment, uid)
+        assert least is None or live(moment, uid) >= least
+
+
+def _deleted(moment: Moment) -> Object | None:
+    """The pod that was alive before this write and is deleted by it, on the wish of the controllers."""
     pod = moment.before
     if moment.kind != "Pod" or pod is None or not is_active(pod):
-        return
+        return None
     if moment.after is not None and is_active(moment.after):
-        return
-    deletions = (write.arguments[2].uid for write in moment.writes if write.verb == "delete")
-    if meta.uid(pod) not in set(deletions):
-        return
-    uid = owner_of(pod)
-    assert uid, "a pod was deleted that no set controls"
-    least = replicas(moment, uid)
-    assert least is None or live(moment, uid) >= least
+        return None
+    done = (write for write in moment.writes if write.verb == "delete" and write.result is not None)
+    return pod if any(write.arguments[2].uid == meta.uid(pod) for write in done) else None
 
 
-ALWAYS = (never_too_many(), never_too_few)
+ALWAYS = (never_too_many(), never_too_few, only_its_own)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sampan_api import meta
 from sampan_api.client import PODS, Client, DeleteOptions, EventType, Selection
@@ -120,14 +120,11 @@ class ReplicaSetController:
         """Releases and adopts; returns the active pods that are ours then. Raises the first error, after all tries."""
         claims = replicaset.claims(self._kind, replica_set, pods)
         uid, reference = meta.uid(replica_set), replicaset.owner_reference(self._kind, replica_set)
-        patches = [
-            self._set_owners(key, pod, [r for r in meta.owner_references(pod) if r["uid"] != uid])
-            for pod in claims.release
-        ]
-        if claims.adopt and await self._live(replica_set) is not None:
-            others = [(pod, [r for r in meta.owner_references(pod) if r["uid"] != uid]) for pod in claims.adopt]
-            patches += [self._set_owners(key, pod, [*owners, reference]) for pod, owners in others]
-        patched = await _all(patches)
+        may_adopt = bool(claims.adopt) and await self._live(replica_set) is not None
+        changes = [(pod, _owners_but(pod, uid)) for pod in claims.release]
+        if may_adopt:
+            changes += [(pod, [*_owners_but(pod, uid), reference]) for pod in claims.adopt]
+        patched = await _all(self._set_owners(key, pod, references) for pod, references in changes)
         adopted = [pod for pod in patched if pod is not None and (meta.controller_of(pod) or {}).get("uid") == uid]
         return claims.mine + adopted
 
@@ -139,7 +136,7 @@ class ReplicaSetController:
             return None
         return live if meta.uid(live) == meta.uid(replica_set) and not meta.is_deleting(live) else None
 
-    async def _set_owners(self, key: Key, pod: Object, references: list[dict[str, object]]) -> Object | None:
+    async def _set_owners(self, key: Key, pod: Object, references: list[dict[str, Any]]) -> Object | None:
         """None when the pod is gone, or is another by now."""
         metadata = {
             "uid": meta.uid(pod),
@@ -230,6 +227,10 @@ class ReplicaSetController:
 
     def _tell(self, replica_set: Object, type_: str, reason: str, message: str) -> None:
         self._recorder.record(self._kind.resource, replica_set, type_, reason, message)
+
+
+def _owners_but(pod: Object, uid: str) -> list[dict[str, Any]]:
+    return [reference for reference in meta.owner_references(pod) if reference["uid"] != uid]
 
 
 async def _all(calls: Iterable[Awaitable[_T]]) -> list[_T]:
