@@ -120,7 +120,9 @@ async def test_every_way_to_say_who_one_is(api, authority, tmp_path, proof):
 
 
 def node(name):
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+    room = {"cpu": "1", "memory": "1Gi", "pods": "10"}
+    status = {"capacity": room, "allocatable": room}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": status}
 
 
 async def test_an_object_s_whole_life(way):
