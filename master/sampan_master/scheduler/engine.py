@@ -29,6 +29,7 @@ from sampan_master.scheduler.signature import Signature
 INFEASIBLE = -1
 V = TypeVar("V")
 _KEPT_BYTES = 48 << 20
+_STATE_ARRAYS = 8
 
 
 @dataclass(slots=True)
@@ -143,7 +144,7 @@ class Engine:
     def state(self, plugin: Plugin, pod: Signature) -> RelationState:
         relation, cluster, nodes = plugin.relation, self.cluster, self.nodes
         assert relation is not None
-        cache = self._recall(self._states, (plugin.name, relation.key(pod)), _StateCache)
+        cache = self._recall(self._states, (plugin.name, relation.key(pod)), _StateCache, _STATE_ARRAYS)
         moves = cluster.moves
         depends = relation.depends(cluster, pod)
         made_at = (nodes.node_changes.position, nodes.size, cluster.namespace_position, depends)
@@ -306,12 +307,13 @@ class Engine:
             away[np.isin(numbers, full) if numbers.size > 1 else full.size > 0] = True
         return away
 
-    def _recall(self, caches: OrderedDict[Hashable, V], key: Hashable, make: Callable[[], V]) -> V:
-        """The cache of `key`, made when missing; the one not used for longest is forgotten."""
+    def _recall(self, caches: OrderedDict[Hashable, V], key: Hashable, make: Callable[[], V], arrays: int = 1) -> V:
+        """The cache of `key`, made when missing; the one not used for longest is forgotten. Each has about so many
+        arrays with an entry per row."""
         cache = caches.get(key)
         if cache is None:
             cache = caches[key] = make()
-            if len(caches) > max(16, _KEPT_BYTES // (8 * max(self.nodes.size, 1))) or len(caches) > 2048:
+            if len(caches) > max(16, _KEPT_BYTES // (8 * arrays * max(self.nodes.size, 1))) or len(caches) > 2048:
                 caches.popitem(last=False)
         else:
             caches.move_to_end(key)

@@ -8,12 +8,13 @@ the same namespace count, and those that terminate do not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
+from functools import cache, partial, reduce
 from typing import Any
 
 from sampan_master.scheduler.cluster import Cluster
 from sampan_master.scheduler.columns import Bools, Ints, Rows
 from sampan_master.scheduler.plugins.plugin import Plugin, Refusal, Relation
+from sampan_master.scheduler.plugins.pod_topology_spread.counting import pods_per_row
 from sampan_master.scheduler.plugins.pod_topology_spread.defaults import SYSTEM, Defaults, defaults
 from sampan_master.scheduler.plugins.pod_topology_spread.filter import NAME, NO_LABEL, REASON, hard_constraints
 from sampan_master.scheduler.plugins.pod_topology_spread.score import soft_constraints
@@ -32,8 +33,9 @@ class SpreadState:
         hard = tuple(constraint for constraint in constraints if constraint.hard)
         soft = tuple(constraint for constraint in constraints if not constraint.hard)
         self._namespace = pod.relations.namespace
-        self._hard = hard_constraints(cluster, pod, hard) if hard else []
-        self._soft = soft_constraints(cluster, pod, soft, require_all) if soft else None
+        nodes, pods = cluster.nodes, cache(partial(pods_per_row, cluster, self._namespace))
+        self._hard = hard_constraints(nodes, pod, hard, pods) if hard else []
+        self._soft = soft_constraints(nodes, pod, soft, pods, require_all=require_all) if soft else None
         self._counts = [constraint.counts for constraint in self._hard]
         if self._soft is not None:
             self._counts += [constraint.counts for constraint in self._soft.constraints]

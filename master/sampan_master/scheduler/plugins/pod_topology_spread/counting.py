@@ -6,6 +6,9 @@ affinity or tolerations keep it away and the constraint honours that) belong to 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 
 from sampan_master.scheduler.cluster import Cluster
@@ -13,6 +16,9 @@ from sampan_master.scheduler.columns import Bools, Ints, NodeColumns
 from sampan_master.scheduler.plugins import node_affinity, taint_toleration
 from sampan_master.scheduler.pod_terms import LabelSelector, SpreadConstraint, matches
 from sampan_master.scheduler.signature import Relations, Signature
+
+PodsPerRow: TypeAlias = Callable[[LabelSelector], Ints]
+"""How many pods a selector counts on each row."""
 
 
 class DomainCounts:

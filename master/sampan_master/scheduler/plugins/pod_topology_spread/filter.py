@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from sampan_master.scheduler.cluster import Cluster
-from sampan_master.scheduler.columns import Bools, Ints, Rows
+from sampan_master.scheduler.columns import Bools, Ints, NodeColumns, Rows
 from sampan_master.scheduler.plugins.plugin import Refusal
 from sampan_master.scheduler.plugins.pod_topology_spread.counting import (
     DomainCounts,
+    PodsPerRow,
     domain_of_row,
     has_all,
     included,
-    pods_per_row,
     sum_by,
 )
 from sampan_master.scheduler.pod_terms import SpreadConstraint, matches
@@ -83,22 +82,22 @@ class HardConstraint:
 
 
 def hard_constraints(
-    cluster: Cluster, pod: Signature, constraints: tuple[SpreadConstraint, ...]
+    nodes: NodeColumns, pod: Signature, constraints: tuple[SpreadConstraint, ...], pods: PodsPerRow
 ) -> list[HardConstraint]:
-    labelled = has_all(cluster.nodes, constraints)
-    return [_hard_constraint(cluster, pod, constraint, labelled) for constraint in constraints]
+    labelled = has_all(nodes, constraints)
+    return [_hard_constraint(nodes, pod, constraint, labelled, pods) for constraint in constraints]
 
 
-def _hard_constraint(cluster: Cluster, pod: Signature, constraint: SpreadConstraint, labelled: Bools) -> HardConstraint:
-    nodes, selector, relations = cluster.nodes, constraint.selector, pod.relations
+def _hard_constraint(
+    nodes: NodeColumns, pod: Signature, constraint: SpreadConstraint, labelled: Bools, pods: PodsPerRow
+) -> HardConstraint:
     counted = labelled & included(nodes, pod, constraint)
     domain, names = domain_of_row(nodes, constraint.topology_key)
     known = np.flatnonzero(np.bincount(domain[counted], minlength=len(names)))
     renumbered = np.full(len(names) + 1, known.size, np.int64)
     renumbered[known] = np.arange(known.size)
     renumbered[-1] = known.size + 1
-    domain = renumbered[domain]
-    pods = pods_per_row(cluster, relations.namespace, selector)
-    counts = DomainCounts(selector, domain, counted, sum_by(domain, counted, pods, known.size + 2))
-    self_match = matches(selector, dict(relations.labels))
+    domain, selector = renumbered[domain], constraint.selector
+    counts = DomainCounts(selector, domain, counted, sum_by(domain, counted, pods(selector), known.size + 2))
+    self_match = matches(selector, dict(pod.relations.labels))
     return HardConstraint(constraint, counts, known.size, [names[number] for number in known], self_match)

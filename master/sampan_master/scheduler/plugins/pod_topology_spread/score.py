@@ -17,15 +17,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sampan_master.scheduler.cluster import Cluster
-from sampan_master.scheduler.columns import Bools, Ints
+from sampan_master.scheduler.columns import Bools, Ints, NodeColumns
 from sampan_master.scheduler.plugins.plugin import MAX_SCORE
 from sampan_master.scheduler.plugins.pod_topology_spread.counting import (
     DomainCounts,
+    PodsPerRow,
     domain_of_row,
     has_all,
     included,
-    pods_per_row,
     sum_by,
 )
 from sampan_master.scheduler.plugins.pod_topology_spread.defaults import HOSTNAME
@@ -36,17 +35,22 @@ Floats: TypeAlias = "npt.NDArray[np.floating[Any]]"
 
 
 class SoftConstraint:
-    """`domains` is the domain of each cell in `counts`; cells that are not `labelled` have none."""
+    """`domains` is the domain of each cell in `counts`, None when each is its own; cells that are not `labelled` have
+    none."""
 
-    def __init__(self, max_skew: int, counts: DomainCounts, domains: Ints, labelled: Bools) -> None:
+    def __init__(self, max_skew: int, counts: DomainCounts, domains: Ints | None, labelled: Bools) -> None:
         self.counts, self._max_skew, self._domains = counts, max_skew, domains
         self._labelled = None if labelled.all() else labelled
 
     def among(self, cells: Ints) -> _Terms:
         """For these cells, which are all there are to score. Cells without a label are one more domain, but score
         nothing there."""
-        domains = self._domains[cells]
-        weight = log(np.count_nonzero(np.bincount(domains)) + 2)
+        if self._domains is None:
+            domains, size = cells, cells.size
+        else:
+            domains = self._domains.take(cells)
+            size = int(np.count_nonzero(np.bincount(domains)))
+        weight = log(size + 2)
         if self._labelled is None:
             return _Terms(self.counts, domains, weight, float(self._max_skew - 1))
         labelled = self._labelled[cells]
@@ -81,9 +85,10 @@ class _Feasible:
 
 
 class SoftConstraints:
-    """Cells that are not `scored` lack a topology key; the score there is 0."""
+    """`cell_of_row` is None when each row is a cell. Cells that are not `scored` lack a topology key; the score there
+    is 0."""
 
-    def __init__(self, constraints: list[SoftConstraint], cell_of_row: Ints, scored: Bools) -> None:
+    def __init__(self, constraints: list[SoftConstraint], cell_of_row: Ints | None, scored: Bools) -> None:
         self.constraints, self._cell_of_row, self._scored = constraints, cell_of_row, scored
         self._feasible: _Feasible | None = None
 
@@ -99,12 +104,14 @@ class SoftConstraints:
         return table.take(feasible.cell_of_row)
 
     def _look_at(self, rows: Ints) -> _Feasible:
-        cell_of_row = self._cell_of_row[rows]
-        there = np.zeros(self._scored.size, np.bool_)
-        there[cell_of_row] = True
-        cells = np.flatnonzero(there & self._scored)
-        terms = [constraint.among(cells) for constraint in self.constraints]
-        return _Feasible(rows, cells, None if np.array_equal(cells, cell_of_row) else cell_of_row, terms)
+        if self._cell_of_row is None:
+            scored = self._scored[rows]
+            cells, cell_of_row = (rows, None) if scored.all() else (rows[scored], rows)
+        else:
+            cell_of_row = self._cell_of_row.take(rows)
+            there = np.bincount(cell_of_row, minlength=self._scored.size) > 0
+            cells = np.flatnonzero(there & self._scored)
+        return _Feasible(rows, cells, cell_of_row, [constraint.among(cells) for constraint in self.constraints])
 
 
 def _raw(terms: list[_Terms]) -> Ints:
@@ -122,19 +129,22 @@ def _normalised(raw: Ints) -> Ints:
 
 
 def soft_constraints(
-    cluster: Cluster, pod: Signature, constraints: tuple[SpreadConstraint, ...], require_all: bool
+    nodes: NodeColumns,
+    pod: Signature,
+    constraints: tuple[SpreadConstraint, ...],
+    pods: PodsPerRow,
+    *,
+    require_all: bool,
 ) -> SoftConstraints:
     """`require_all`: nodes that lack a topology key are not scored, nor counted."""
-    nodes = cluster.nodes
     scored = has_all(nodes, constraints) if require_all else np.ones(nodes.size, np.bool_)
-    counts = [_counts(cluster, pod, constraint, scored) for constraint in constraints]
-    each_its_own = any(constraint.topology_key == HOSTNAME for constraint in constraints)
-    every = nodes.row_numbers[: nodes.size]
-    cell_of_row, rows = (every, every) if each_its_own else _cells([each.of_row for each in counts])
+    counts = [_counts(nodes, pod, constraint, scored, pods) for constraint in constraints]
+    by_host = [constraint.topology_key == HOSTNAME for constraint in constraints]
+    cell_of_row, rows = (None, nodes.row_numbers[: nodes.size]) if any(by_host) else _cells([c.of_row for c in counts])
     made = []
-    for constraint, each in zip(constraints, counts, strict=True):
+    for constraint, each, own in zip(constraints, counts, by_host, strict=True):
         labelled = has_all(nodes, (constraint,))[rows]
-        made.append(SoftConstraint(constraint.max_skew, each, each.of_row[rows], labelled))
+        made.append(SoftConstraint(constraint.max_skew, each, None if own else each.of_row[rows], labelled))
     return SoftConstraints(made, cell_of_row, scored[rows])
 
 
@@ -147,12 +157,13 @@ def _cells(domains: list[Ints]) -> tuple[Ints, Ints]:
     return cell_of_row.astype(np.int64), rows
 
 
-def _counts(cluster: Cluster, pod: Signature, constraint: SpreadConstraint, scored: Bools) -> DomainCounts:
-    nodes, selector = cluster.nodes, constraint.selector
-    pods = pods_per_row(cluster, pod.relations.namespace, selector)
+def _counts(
+    nodes: NodeColumns, pod: Signature, constraint: SpreadConstraint, scored: Bools, pods: PodsPerRow
+) -> DomainCounts:
+    selector = constraint.selector
     if constraint.topology_key == HOSTNAME:
         rows = nodes.row_numbers[: nodes.size]
-        return DomainCounts(selector, rows, np.ones(nodes.size, np.bool_), pods)
+        return DomainCounts(selector, rows, np.ones(nodes.size, np.bool_), pods(selector).copy())
     domain, names = domain_of_row(nodes, constraint.topology_key)
     counted = scored & included(nodes, pod, constraint)
-    return DomainCounts(selector, domain, counted, sum_by(domain, counted, pods, len(names) + 1))
+    return DomainCounts(selector, domain, counted, sum_by(domain, counted, pods(selector), len(names) + 1))
