@@ -1,14 +1,29 @@
-"""The engine beside the reference: both are told the same, both are asked the same."""
+"""The engine beside the reference: both are told the same, both are asked the same.
+
+What is asked are feasible nodes with their scores, the reasons against all others, and what the planner decides: the
+node, or whom it evicts, or what it says of a pod that fits nowhere.
+"""
 
 import json
 
 import numpy as np
 import reference
-from sampan_master.scheduler.cluster import Cluster, priority_of
-from sampan_master.scheduler.engine import INFEASIBLE, Engine
-from sampan_master.scheduler.profile import Profile
+from reference.preemption import victim_uids
+from reference.scheduling_gates import is_gated
+from sampan_api.client import REPLICASETS, REPLICATIONCONTROLLERS, SERVICES, STATEFULSETS
+from sampan_master.scheduler.cluster import priority_of
+from sampan_master.scheduler.config import SchedulerConfig
+from sampan_master.scheduler.engine import INFEASIBLE
+from sampan_master.scheduler.planner import Bind, Evict, Planner, Refuse
 from sampan_master.scheduler.signature import signature
-from sampan_master.scheduler.workloads import WATCHED
+
+PROFILE = "default-scheduler"
+OWNERS = {
+    "services": SERVICES,
+    "replicationcontrollers": REPLICATIONCONTROLLERS,
+    "replicasets": REPLICASETS,
+    "statefulsets": STATEFULSETS,
+}
 
 
 class Disagreement(AssertionError):
@@ -16,27 +31,54 @@ class Disagreement(AssertionError):
 
 
 class Follower:
-    """`check` compares all answers for a pod; `ask` compares, then places the pod where the engine wants it."""
+    """`ask` compares all answers for a pod, then lets the world go on as the planner decided."""
 
     def __init__(self, scenario):
         self.scenario = scenario
-        self.engine = new_engine()
+        self.planner = new_planner()
         self.unconfirmed = []
 
     def follow(self, event):
-        tell(self.engine.cluster, event)
+        tell(self.planner, event)
 
     def ask(self, pod):
-        scenario, cluster = self.scenario, self.engine.cluster
-        difference = compare(self.engine, scenario.world, pod)
+        world = self.scenario.world
+        difference = compare(self.planner, world, pod)
         if difference:
-            raise Disagreement(explained(difference, scenario.world, pod))
-        row = choose(self.engine, pod)
-        if row is not None:
-            node = cluster.assume(pod, signature(pod), row)
-            _, bound = scenario.place(pod, node, started=False)
-            self.unconfirmed.append(bound)
+            raise Disagreement(explained(difference, world, pod))
+        expected = expectation(world, pod)
+        decision = decide(self.planner, pod)
+        difference = judge(decision, expected)
+        if difference:
+            raise Disagreement(explained(difference, world, pod))
+        self.go_on(pod, decision)
         self.settle()
+
+    def go_on(self, pod, decision):
+        match decision:
+            case Bind(_, node):
+                _, bound = self.scenario.place(pod, node, started=False)
+                self.unconfirmed.append(bound)
+                self.planner.bound(decision.waiting)
+            case Evict():
+                for displaced in decision.displaced:
+                    self.scenario.forget_nomination(displaced.uid)
+                self.scenario.nominate(pod, decision.node)
+                self.let_go(decision.victims)
+            case Refuse():
+                if decision.gave_up:
+                    self.scenario.forget_nomination(pod["metadata"]["uid"])
+        self.planner.queue.remove(pod["metadata"]["uid"])
+
+    def let_go(self, victims):
+        """Some victims are gone at once, others take their time, and some news never comes."""
+        r = self.scenario.random
+        for victim in victims:
+            outcome = r.random()
+            if outcome < 0.4:
+                self.follow(self.scenario.remove(victim.uid))
+            elif outcome < 0.8:
+                self.follow(self.scenario.terminate(self.scenario.bound(victim.uid), for_preemptor=True))
 
     def settle(self):
         """News of some of the assumed pods: they are bound, or their binding failed."""
@@ -45,108 +87,87 @@ class Follower:
         for bound in waiting:
             there = world["placed"][bound["spec"]["nodeName"]]
             if not any(bound is pod for pod in there):
-                continue  # changed or removed by an event meanwhile, of which the engine was told
+                continue  # changed or removed by an event meanwhile, of which the planner was told
             outcome = r.random()
             if outcome < 0.3:
                 self.unconfirmed.append(bound)
             elif outcome < 0.4:
                 there.remove(bound)
-                self.engine.cluster.forget(bound["metadata"]["uid"])
+                self.planner.cluster.forget(bound["metadata"]["uid"])
             else:
                 started = bound | {"status": {"startTime": self.scenario.time()}}
                 there[there.index(bound)] = started
                 self.follow(("pod", started))
 
 
-def new_engine():
-    return Engine(Cluster(), Profile(), 1)
+def new_planner():
+    return Planner(SchedulerConfig(seed=1))
 
 
-def tell(cluster, event):
+def tell(planner, event):
     match event:
         case "node", node:
-            cluster.nodes.put_node(node)
+            planner.put_node(node)
         case "node gone", name:
-            cluster.nodes.remove_node(name)
+            planner.remove_node(name)
         case "pod", pod:
-            cluster.saw_bound(pod)
+            planner.put_pod(pod, 0.0)
         case "pod gone", pod:
-            cluster.remove(pod["metadata"]["uid"])
+            planner.remove_pod(pod["metadata"]["uid"])
         case "namespace", name, labels:
-            cluster.put_namespace(name, labels)
+            planner.put_namespace(name, labels)
         case "nominated", pod, node:
-            cluster.nominate(pod, signature(pod), node)
+            planner.cluster.nominate(pod, signature(pod), node)
         case "withdrawn", uid:
-            cluster.withdraw(uid)
-        case "owners", owners:
-            tell_owners(cluster, owners)
+            planner.cluster.withdraw(uid)
+        case "budgets", before, after:
+            for gone in before:
+                planner.budgets.remove(gone)
+            for made in after:
+                planner.budgets.put(made)
+        case "owners", before, after:
+            for kind, resource in OWNERS.items():
+                for gone in before[kind]:
+                    planner.cluster.workloads.remove(resource, gone)
+                for made in after[kind]:
+                    planner.cluster.workloads.put(resource, made)
         case _:
             raise AssertionError(event)
 
 
-def tell_owners(cluster, owners):
-    """Owners are told all at once: those that were there and are no more are gone."""
-    before = getattr(cluster, "told_owners", {})
-    for resource in WATCHED:
-        for obj in before.get(resource.plural, []):
-            cluster.workloads.remove(resource, obj)
-        for obj in owners[resource.plural]:
-            cluster.workloads.put(resource, obj)
-    cluster.told_owners = owners
-
-
 def told(world):
-    """An engine that knows nothing but this world."""
-    engine = new_engine()
+    """A planner that knows nothing but this world."""
+    planner = new_planner()
     for name, labels in world["namespaces"].items():
-        tell(engine.cluster, ("namespace", name, labels))
-    tell(engine.cluster, ("owners", {r.plural: world[r.plural] for r in WATCHED}))
+        tell(planner, ("namespace", name, labels))
     for node in world["nodes"].values():
-        tell(engine.cluster, ("node", node))
+        tell(planner, ("node", node))
     for there in world["placed"].values():
         for pod in there:
-            tell(engine.cluster, ("pod", pod))
+            tell(planner, ("pod", pod))
+    tell(planner, ("owners", dict.fromkeys(OWNERS, ()), world))
+    tell(planner, ("budgets", (), world["budgets"]))
     for name, waiting in world["nominated"].items():
         for pod in waiting:
-            tell(engine.cluster, ("nominated", pod, name))
-    return engine
+            tell(planner, ("nominated", pod, name))
+    return planner
 
 
-def choose(engine, pod):
-    return engine.choose(signature(pod), uid=pod["metadata"]["uid"], priority=priority_of(pod))
-
-
-def compare(engine, world, pod):
-    """The first difference as text, "" when they agree."""
+def compare(planner, world, pod):
+    """The first difference in feasible nodes, scores and reasons as text, "" when they agree."""
     asked = {"uid": pod["metadata"]["uid"], "priority": priority_of(pod)}
-    columns, of = engine.cluster.nodes, signature(pod)
+    engine, columns, of = planner.engines[PROFILE], planner.cluster.nodes, signature(pod)
     against = reference.reasons(world, pod)
     totals = engine.totals(of, **asked)
     got = {columns.names[row]: int(totals[row]) for row in np.flatnonzero(totals != INFEASIBLE)}
-    expected = reference.totals(world, pod, [world["nodes"][n] for n, why in against.items() if not why])
+    feasible = [world["nodes"][name] for name, why in against.items() if not why]
+    expected = reference.totals(world, pod, feasible)
     if got != expected:
-        table = reference.score_table(world, pod, [world["nodes"][n] for n in expected])
+        table = reference.score_table(world, pod, feasible)
         return f"totals are {got}, should be {expected} (by plug-in: {table})"
     refused = {name: sorted((r.text, r.eviction_may_help) for r in why) for name, why in against.items() if why}
     told_reasons = reasons_of(engine.refusals(of, **asked), columns)
-    if told_reasons != refused:
-        return f"reasons are {told_reasons}, should be {refused}"
-    row = choose(engine, pod)
-    if (row is None) != (not got):
-        return f"chose row {row} of {got}"
-    if row is not None and not _may_choose(columns.names[row], got, world, pod):
-        return f"chose {columns.names[row]} of {got}"
-    return ""
-
-
-def _may_choose(name, totals, world, pod):
-    """The best, or the node the pod is nominated for."""
-    own = [
-        n
-        for n, waiting in world["nominated"].items()
-        if any(p["metadata"]["uid"] == pod["metadata"]["uid"] for p in waiting)
-    ]
-    return name in own or (totals[name] == max(totals.values()) and not any(n in totals for n in own))
+    return "" if told_reasons == refused else f"reasons are {told_reasons}, should be {refused}"
 
 
 def reasons_of(refusals, columns):
@@ -157,19 +178,64 @@ def reasons_of(refusals, columns):
     return {name: sorted(why) for name, why in found.items()}
 
 
+def decide(planner, pod):
+    """What the planner does with the pod, which is not in its queue yet."""
+    planner.put_pod(pod, 0.0)
+    return planner.next(0.0)
+
+
+def expectation(world, pod):
+    """Nodes to bind to, or {node: uids of victims}, and the message for a pod that fits nowhere now."""
+    if is_gated(pod):
+        return set(), {}, None
+    totals = reference.totals(world, pod)
+    own = {n for n, waiting in world["nominated"].items() if any(_uid(p) == _uid(pod) for p in waiting)} & set(totals)
+    best = own or {name for name, total in totals.items() if total == max(totals.values())}
+    if best:
+        return best, {}, None
+    outcome = reference.preempt(world, pod)
+    return set(), {c.node: victim_uids(c) for c in outcome.best}, reference.message(world, pod)
+
+
+def judge(decision, expected):
+    nodes, victims, message = expected
+    match decision:
+        case Bind(_, node):
+            return "" if node in nodes else f"bound to {node}, should be one of {sorted(nodes)} or evict {victims}"
+        case Evict():
+            got = {placed.uid for placed in decision.victims}
+            if victims.get(decision.node) != got:
+                return f"evicts {got} from {decision.node}, should be {victims}, or bind to {nodes}"
+        case Refuse():
+            if nodes or victims:
+                return f"refuses, should bind to {nodes} or evict {victims}"
+        case None:
+            return "" if not nodes and message is None else f"leaves the pod alone, should {expected}"
+    return "" if decision.message == message else f"says {decision.message!r}, should say {message!r}"
+
+
+def _uid(pod):
+    return pod["metadata"]["uid"]
+
+
+def all_differences(world, pod):
+    """Asked of a planner that knows nothing but this world."""
+    found = compare(told(world), world, pod)
+    return found or judge(decide(told(world), pod), expectation(world, pod))
+
+
 def explained(difference, world, pod):
-    fresh = compare(told(world), world, pod)
-    if not fresh:
-        return f"{difference}\nA new engine agrees with the reference: what this one kept is out of date."
+    if not all_differences(world, pod):
+        return f"{difference}\nA new planner agrees with the reference: what this one kept is out of date."
     world = shrunk(world, pod)
-    shown = json.dumps({"pod": pod} | {k: world[k] for k in ("nodes", "placed", "nominated", "namespaces")}, indent=1)
-    return f"{compare(told(world), world, pod)}\nA new engine says the same of this world:\n{shown}"
+    shown = json.dumps({"pod": pod} | {k: v for k, v in world.items() if k != "config"}, indent=1)
+    return f"{all_differences(world, pod)}\nA new planner says the same of this world:\n{shown}"
 
 
 def shrunk(world, pod):
-    """The world without all nodes and pods that the disagreement does not need."""
+    """The world without all that the disagreement does not need."""
     for candidate in _smaller(world):
-        if compare(told(candidate), candidate, pod):
+        if all_differences(candidate, pod):
             return shrunk(candidate, pod)
     return world
 
@@ -181,3 +247,6 @@ def _smaller(world):
         for name, there in world[part].items():
             for i in range(len(there)):
                 yield world | {part: world[part] | {name: there[:i] + there[i + 1 :]}}
+    for part in ("budgets", *OWNERS):
+        for i in range(len(world[part])):
+            yield world | {part: world[part][:i] + world[part][i + 1 :]}

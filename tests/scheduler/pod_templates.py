@@ -20,7 +20,8 @@ class PodTemplates:
 
     def pod(self):
         r, number = self.random, next(self.numbers)
-        spec = {"containers": [self.container() for _ in range(r.choice([1, 1, 1, 2]))]}
+        spec = {"schedulerName": "default-scheduler"}
+        spec["containers"] = [self.container() for _ in range(r.choice([1, 1, 1, 2]))]
         for field, share, make in (
             ("initContainers", 0.15, self.init_containers),
             ("overhead", 0.1, lambda: {"cpu": "50m"}),
@@ -31,12 +32,14 @@ class PodTemplates:
         ):
             if self.chance(share):
                 spec[field] = make()
-        if "spread" in self.features and self.chance(0.4):
+        if "spread" in self.features and self.chance(0.5):
             spec["topologySpreadConstraints"] = [self.spread() for _ in range(r.choice([1, 1, 2, 3]))]
         if "preemption" in self.features:
             spec["priority"] = r.choice([0, 0, 0, 5, 10])
             if self.chance(0.05):
                 spec["preemptionPolicy"] = "Never"
+        if self.chance(0.03):
+            spec["schedulingGates"] = [{"name": "example.com/wait"}]
         namespace = r.choice(["red", "red", "blue", "bare"])
         metadata = {"name": f"p{number}", "namespace": namespace, "uid": f"u{number}", "generation": 1}
         metadata["labels"] = self.labels()

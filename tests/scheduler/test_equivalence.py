@@ -13,13 +13,13 @@ import pytest
 from following import Disagreement, Follower
 from worlds import Scenario
 
-FIRST, LAST = map(int, os.environ.get("SCHEDULER_SEEDS", "0:24").split(":"))
+FIRST, LAST = map(int, os.environ.get("SCHEDULER_SEEDS", "0:50").split(":"))
 STEPS = int(os.environ.get("SCHEDULER_STEPS", "25"))
 
 
 @pytest.mark.parametrize("seed", range(FIRST, LAST))
 def test_engine_and_reference_agree_while_things_happen(seed):
-    scenario = Scenario(seed, frozenset({"images", "spread", "defaults", "ports", "affinity"}))
+    scenario = Scenario(seed)
     follower = Follower(scenario)
     for event in scenario.start():
         follower.follow(event)

@@ -1,5 +1,7 @@
+from sampan_master.scheduler.budgets import Budgets
 from sampan_master.scheduler.cluster import Cluster
 from sampan_master.scheduler.engine import Engine
+from sampan_master.scheduler.preemption import Preemption
 from sampan_master.scheduler.profile import Profile
 from sampan_master.scheduler.signature import signature
 from sampan_master.scheduler.verdict import NEVER_PREEMPTS, explain
@@ -20,8 +22,10 @@ def pod(cpu, **spec):
 
 
 def message(nodes, a_pod, preemption=""):
-    verdict = explain(Engine(nodes, Profile(), 0), signature(a_pod))
-    return verdict.message(preemption or verdict.no_preemption())
+    engine, wanted = Engine(nodes, Profile(), 0), signature(a_pod)
+    verdict = explain(engine, wanted)
+    against = Preemption(engine, Budgets(), 0).against(wanted, "", 0, verdict.hopeful())
+    return verdict.message(preemption or verdict.no_preemption(against))
 
 
 def test_reasons_are_counted_and_sorted_as_kubernetes_does():

@@ -7,9 +7,9 @@ selectors select, taints refuse. Whoever follows a scenario is told of each even
     ("node", Node)          new or changed                ("node gone", name)
     ("pod", Pod)            bound, new or changed         ("pod gone", Pod)
     ("namespace", name, labels or None)
-    ("budgets", [PodDisruptionBudget])
+    ("budgets", before, after)   lists of PodDisruptionBudgets
     ("nominated", Pod, node name)                         ("withdrawn", uid)
-    ("owners", {"services": [...], "replicasets": [...], ...})
+    ("owners", before, after)    each {"services": [...], "replicasets": [...], ...}
 """
 
 import random
@@ -43,10 +43,15 @@ class Scenario:
             yield self.put_node(name)
         if "defaults" in self.features:
             yield self.change_owners()
-        for _ in range(self.random.randint(0, 25)):
+        for _ in range(self.random.randint(0, 30)):
             yield from self.bind_somewhere()
 
     def pending(self):
+        """A new pod, or one that preempted others and is tried again."""
+        waiting = [(pod, node) for node, there in self.world["nominated"].items() for pod in there]
+        if waiting and self.random.random() < 0.2:
+            pod, node = self.random.choice(waiting)
+            return pod | {"status": {"nominatedNodeName": node}}
         return self.templates.pod()
 
     def happen(self):
@@ -91,12 +96,12 @@ class Scenario:
             "disk": r.choice(["ssd", "hdd"]),
             "gen": r.choice("17"),
         }
-        labels = {key: value for key, value in labels.items() if r.random() < 0.8}
+        labels = {key: value for key, value in labels.items() if r.random() < 0.9}
         if r.random() < 0.9:
             labels[HOSTNAME] = name
         return {
             "metadata": {"name": name, "labels": labels},
-            "spec": {"unschedulable": r.random() < 0.08, "taints": self.some_taints()},
+            "spec": {"unschedulable": r.random() < 0.05, "taints": self.some_taints()},
             "status": {"allocatable": self.some_room(), "images": self.some_images()},
         }
 
@@ -116,10 +121,11 @@ class Scenario:
 
     def some_room(self):
         r = self.random
-        room = {"cpu": r.choice(["0", "1", "2", "3500m", "8"]), "memory": r.choice(["1Gi", "3G", "8G"])}
+        room = {"cpu": r.choice(["3500m", "8", "32"]), "memory": r.choice(["8G", "64Gi"]), "pods": "110"}
         if self.crowded:
-            room["cpu"] = r.choice(["500m", "1", "2"])
-        room |= {"pods": str(r.choice([2, 5, 110])), "ephemeral-storage": "10Gi"}
+            room = {"cpu": r.choice(["0", "500m", "1", "2"]), "memory": r.choice(["1Gi", "3G", "8G"])}
+            room["pods"] = str(r.choice([0, 2, 5, 110, 110]))
+        room["ephemeral-storage"] = "10Gi"
         if r.random() < 0.3:
             room["example.com/gpu"] = r.choice("12")
         return room
@@ -149,7 +155,7 @@ class Scenario:
         node = self.random.choice(sorted(self.world["nodes"]) or NODE_NAMES)
         if self.random.random() < 0.03:
             node = self.random.choice(NODE_NAMES)
-        yield self.place(self.pending(), node)
+        yield self.place(self.templates.pod(), node)
 
     def place(self, pod, node, started=True):
         """The pod as bound to the node; it uses it from now on."""
@@ -157,8 +163,16 @@ class Scenario:
         if started:
             bound["status"] = (pod.get("status") or {}) | {"startTime": self.time()}
         self.world["placed"].setdefault(node, []).append(bound)
-        self._forget_nomination(pod["metadata"]["uid"])
+        self.forget_nomination(pod["metadata"]["uid"])
         return "pod", bound
+
+    def bound(self, uid):
+        return next(p for there in self.world["placed"].values() for p in there if p["metadata"]["uid"] == uid)
+
+    def remove(self, uid):
+        pod = self.bound(uid)
+        self.world["placed"][pod["spec"]["nodeName"]].remove(pod)
+        return "pod gone", pod
 
     def some_pod(self):
         pods = [pod for there in self.world["placed"].values() for pod in there]
@@ -174,8 +188,7 @@ class Scenario:
     def remove_some_pod(self):
         pod = self.some_pod()
         if pod is not None:
-            self.world["placed"][pod["spec"]["nodeName"]].remove(pod)
-            yield "pod gone", pod
+            yield self.remove(pod["metadata"]["uid"])
 
     def relabel_some_pod(self):
         pod = self.some_pod()
@@ -185,7 +198,15 @@ class Scenario:
     def terminate_some_pod(self):
         pod = self.some_pod()
         if pod is not None:
-            yield self.replace(pod, deletionTimestamp=self.time())
+            yield self.terminate(pod, for_preemptor=self.random.random() < 0.5)
+
+    def terminate(self, pod, for_preemptor):
+        condition = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}
+        if for_preemptor:
+            there = self.world["placed"][pod["spec"]["nodeName"]]
+            changed = pod | {"status": pod["status"] | {"conditions": [condition]}}
+            there[there.index(pod)] = pod = changed
+        return self.replace(pod, deletionTimestamp=self.time())
 
     def change_some_namespace(self):
         yield self.put_namespace(self.random.choice(NAMESPACES))
@@ -196,7 +217,7 @@ class Scenario:
         return "namespace", name, labels
 
     def change_budgets(self):
-        r = self.random
+        r, before = self.random, self.world["budgets"]
         self.world["budgets"] = [
             {
                 "metadata": {"name": f"b{i}", "namespace": r.choice(NAMESPACES)},
@@ -205,16 +226,16 @@ class Scenario:
             }
             for i in range(r.randint(0, 3))
         ]
-        yield "budgets", self.world["budgets"]
+        yield "budgets", before, self.world["budgets"]
 
     def nominate_some_pod(self):
         """A pending pod that preempted others waits for its room."""
         if self.world["nodes"]:
-            pod = self.pending()
+            pod = self.templates.pod()
             yield self.nominate(pod, self.random.choice(sorted(self.world["nodes"])))
 
     def nominate(self, pod, node):
-        self._forget_nomination(pod["metadata"]["uid"])
+        self.forget_nomination(pod["metadata"]["uid"])
         self.world["nominated"].setdefault(node, []).append(pod)
         return "nominated", pod, node
 
@@ -222,10 +243,10 @@ class Scenario:
         waiting = [pod for there in self.world["nominated"].values() for pod in there]
         if waiting:
             uid = self.random.choice(waiting)["metadata"]["uid"]
-            self._forget_nomination(uid)
+            self.forget_nomination(uid)
             yield "withdrawn", uid
 
-    def _forget_nomination(self, uid):
+    def forget_nomination(self, uid):
         for node, there in self.world["nominated"].items():
             self.world["nominated"][node] = [pod for pod in there if pod["metadata"]["uid"] != uid]
 
@@ -246,8 +267,9 @@ class Scenario:
                 owners["replicationcontrollers"].append(
                     _owned("set", namespace, {"selector": {"app": r.choice("xyz")}})
                 )
+        before = {kind: self.world[kind] for kind in owners}
         self.world |= owners
-        return "owners", owners
+        return "owners", before, owners
 
 
 def _owned(name, namespace, spec):

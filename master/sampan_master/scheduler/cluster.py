@@ -80,6 +80,8 @@ class Cluster:
         self.workloads = Workloads()
         self.nominated: dict[str, Nominated] = {}
         self.nominated_with_ports = 0
+        self.nominated_repelling = 0
+        """How many nominated pods have required anti-affinity, which may keep others away from their nodes."""
         self._promises: defaultdict[str, dict[str, Nominated]] = defaultdict(dict)
         self._placed: dict[str, Placed] = {}
         self._on_row: defaultdict[int, dict[str, Placed]] = defaultdict(dict)
@@ -118,6 +120,7 @@ class Cluster:
         self.nominated[uid] = self._promises[node][uid] = nominated
         self.nodes.promise(node, pod_signature.load, nominated.priority, 1)
         self.nominated_with_ports += bool(pod_signature.load.ports)
+        self.nominated_repelling += bool(pod_signature.relations.anti_affinity)
 
     def withdraw(self, uid: str) -> bool:
         """The pod is nominated no more; says whether it was."""
@@ -129,6 +132,7 @@ class Cluster:
             del self._promises[before.node]
         self.nodes.promise(before.node, before.signature.load, before.priority, -1)
         self.nominated_with_ports -= bool(before.signature.load.ports)
+        self.nominated_repelling -= bool(before.signature.relations.anti_affinity)
         return True
 
     def promises(self, row: int, priority: int, uid: str = "") -> list[Nominated]:

@@ -109,16 +109,20 @@ class Engine:
         return np.where(value == INFEASIBLE, INFEASIBLE, totals + shared) if isinstance(shared, int) else totals
 
     def refusals(self, pod: Signature, *, uid: str = "", priority: int = 0) -> list[Refusal]:
-        """Every live row with the reasons of the first plug-in that refuses it, in the order of the profile."""
-        rows = np.flatnonzero(self.nodes.live[: self.nodes.size])
-        states, refusals = dict(self.states(pod)), []
+        """Every live row with the reasons of the first plug-in that refuses it, in the order of the profile. Where room
+        is promised, those that hold once it is taken come first."""
+        rows, refusals = np.flatnonzero(self.nodes.live[: self.nodes.size]), []
+        crowded = self.cluster.promised_among(rows, priority)
+        if crowded.size:
+            refusals = self.with_promises(pod, crowded, uid, priority).refusals()
+            rows = np.setdiff1d(rows, np.concatenate([rows[:0], *(refusal.rows for refusal in refusals)]))
+        states = dict(self.states(pod))
         for plugin in self.profile.plugins:
             passes = self._passes(plugin, states, pod, rows)
             if passes is not None and not passes.all():
                 refusals += self.refusals_by(plugin, pod, rows[~passes])
                 rows = rows[passes]
-        crowded = self.cluster.promised_among(rows, priority)
-        return refusals + self.with_promises(pod, crowded, uid, priority).refusals() if crowded.size else refusals
+        return refusals
 
     def refusals_by(self, plugin: Plugin, pod: Signature, rows: Ints) -> list[Refusal]:
         """What one plug-in has against these rows, all of which it refuses."""

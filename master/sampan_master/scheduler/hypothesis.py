@@ -58,7 +58,8 @@ class Hypothesis:
         does not bind it. Since the others may never come, relations must hold with them and without."""
         self.nodes.requested[: len(amounts)] += amounts
         if own is not None and own.priority >= priority and (i := self.nodes.row_of.get(own.node)) is not None:
-            self.nodes.use(i, own.signature.load, -1)
+            # Of its own promise only amounts are among `amounts`; ports are put there below, one pod after the other.
+            self.nodes.use(i, replace(own.signature.load, ports=()), -1)
         cluster, uid = self._engine.cluster, "" if own is None else own.uid
         if self._states or cluster.nominated_with_ports:
             for i in np.flatnonzero(amounts[PODS]).tolist():
@@ -80,7 +81,7 @@ class Hypothesis:
         return mask
 
     def refusals(self) -> list[Refusal]:
-        """Why the rows that cannot take the pod cannot."""
+        """Why rows cannot take the pod once promised room is taken, by the first plug-in that refuses."""
         found: list[Refusal] = []
         here = np.arange(self.rows.size)
         for plugin in self._engine.profile.plugins:
@@ -91,9 +92,15 @@ class Hypothesis:
                     found += [replace(refusal, rows=self.rows[refusal.rows]) for refusal in refused]
                 here = here[passes]
         for state in self._states:
-            for i in [i for i in here.tolist() if not self._holds(state, i)]:
+            staying = []
+            for i in here.tolist():
                 with self._supposed(state, i, self._moves[i] + self._promised[i]) as row:
-                    found += state.refuse(row)
+                    mask = state.mask(row)
+                    if mask is None or mask[0]:
+                        staying.append(i)
+                    else:
+                        found += state.refuse(row)
+            here = np.array(staying, np.int64)
         return found
 
     def _holds(self, state: RelationState, i: int) -> bool:

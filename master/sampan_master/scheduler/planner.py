@@ -171,12 +171,13 @@ class Planner:
         self.queue.no_node_fits(waiting, now, frozenset(refusal.plugin for refusal in verdict.refusals))
         if waiting.pod["spec"].get("preemptionPolicy") == "Never":
             return Refuse(waiting, verdict.message(NEVER_PREEMPTS), False)
-        preemption = self._preemptions[kind.profile]
-        if preemption.waits(uid, kind.priority):
+        preemption, hopeful = self._preemptions[kind.profile], verdict.hopeful()
+        if preemption.waits(uid, kind.priority, hopeful):
             return Refuse(waiting, verdict.message(WAITS_FOR_VICTIMS), False)
-        victims = preemption.choose(kind.signature, uid, kind.priority)
+        victims = preemption.choose(kind.signature, uid, kind.priority, hopeful)
         if victims is None:
-            return Refuse(waiting, verdict.message(verdict.no_preemption()), self.cluster.withdraw(uid))
+            against = preemption.against(kind.signature, uid, kind.priority, hopeful)
+            return Refuse(waiting, verdict.message(verdict.no_preemption(against)), self.cluster.withdraw(uid))
         node = self.cluster.nodes.names[victims.row]
         displaced = [n for n in self.cluster.promises(victims.row, -(1 << 31)) if n.priority < kind.priority]
         for nominated in displaced:

@@ -8,14 +8,14 @@ node that is hurt least is taken:
     ─► the greatest victims started last
 
 What it costs on a row depends on that row alone, so costs are kept per (signature, priority) and recomputed for changed
-rows. Relations to other pods break that rule: for them a sample of the rows is tried afresh each time, as upstream
-does for all pods.
+rows. Relations to other pods break that rule: for them rows are tried afresh each time until there are enough
+candidates, as upstream does for all pods.
 """
 
 from __future__ import annotations
 
 import random
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,6 +30,7 @@ from sampan_master.scheduler.columns import Bools, Ints
 from sampan_master.scheduler.engine import Engine
 from sampan_master.scheduler.hypothesis import Hypothesis
 from sampan_master.scheduler.signature import Signature
+from sampan_master.scheduler.verdict import NO_VICTIMS
 
 _OFFSET = 1 << 31
 """Added to each priority in a sum, so that each further victim weighs, even one of negative priority (upstream)."""
@@ -66,24 +67,50 @@ class Preemption:
         self._random = random.Random(seed)
         self._kept: OrderedDict[tuple[Signature, int], _Costs] = OrderedDict()
 
-    def choose(self, pod: Signature, uid: str, priority: int) -> Victims | None:
-        """The node that is hurt least and who must leave it; None when no eviction opens any node."""
-        if all(other >= priority for other in self._cluster.priorities):
+    def choose(self, pod: Signature, uid: str, priority: int, rows: Ints) -> Victims | None:
+        """Which of `rows` is hurt least and who must leave it; None when no eviction opens any of them."""
+        if not rows.size or all(other >= priority for other in self._cluster.priorities):
             return None
-        candidates = self._own_row(uid)
+        own = [row for row in self._own_row(uid) if row in rows]
         if any(state.filters for _, state in self._engine.states(pod)):
-            candidates += self._sample()
-        elif (row := _cheapest(self._costs(pod, priority))) is not None:
-            candidates.append(row)
-        if not candidates:
-            return None
-        found = self.dry_run(pod, uid, priority, np.array(candidates))
+            found = self._try_some(pod, uid, priority, rows)
+        else:
+            cheapest = _cheapest(self._costs(pod, priority))
+            candidates = own if cheapest is None else [*own, cheapest]
+            found = self.dry_run(pod, uid, priority, np.array(candidates, np.int64)) if candidates else []
         return min((victims for victims in found if victims.pods), key=_cost, default=None)
 
-    def waits(self, uid: str, priority: int) -> bool:
-        """Whether pods that were evicted for this one are still on their way out: then it evicts nobody else."""
-        pods = [placed for row in self._own_row(uid) for placed in self._cluster.pods_on(row)]
+    def waits(self, uid: str, priority: int, rows: Ints) -> bool:
+        """Whether pods that were evicted for this one are still on their way out: then it evicts nobody else, unless
+        the node it waits for is no longer among the `rows` that eviction can open."""
+        pods = [placed for row in self._own_row(uid) if row in rows for placed in self._cluster.pods_on(row)]
         return any(p.priority < priority and meta.is_deleting(p.pod) and _was_preempted(p) for p in pods)
+
+    def against(self, pod: Signature, uid: str, priority: int, rows: Ints) -> Counter[str]:
+        """How often which reason speaks against `rows` even when all who may go are gone."""
+        if not rows.size or all(other >= priority for other in self._cluster.priorities):
+            return Counter({NO_VICTIMS: int(rows.size)})
+        order, _ = self._potential_victims(rows, priority)
+        some = np.array([bool(lower) for lower in order], np.bool_)
+        counts, rows = Counter({NO_VICTIMS: int((~some).sum())}), rows[some]
+        order = [lower for lower in order if lower]
+        if rows.size:
+            counts += self._refusals_without(order, pod, uid, priority, rows)
+        return counts
+
+    def _refusals_without(
+        self, order: Sequence[Sequence[Placed]], pod: Signature, uid: str, priority: int, rows: Ints
+    ) -> Counter[str]:
+        """What refuses the pod when all of `order[i]` have left rows[i], with promised room taken or even without."""
+        counts: Counter[str] = Counter()
+        told: set[int] = set()
+        for supposed in (self._engine.with_promises(pod, rows, uid, priority), Hypothesis(self._engine, pod, rows)):
+            _take_away(supposed, order)
+            refusals = supposed.refusals()
+            for refusal in refusals:
+                counts[refusal.reason] += sum(row not in told for row in refusal.rows.tolist())
+            told.update(row for refusal in refusals for row in refusal.rows.tolist())
+        return counts
 
     def _own_row(self, uid: str) -> list[int]:
         """Where the pod is nominated already; kept costs, which are those of a kind, count its own promise too."""
@@ -95,9 +122,7 @@ class Preemption:
         """For each row who would have to go; nobody when that does not help."""
         supposed = self._engine.with_promises(pod, rows, uid, priority)
         order, protected = self._potential_victims(rows, priority)
-        flat = [placed for placed_here in order for placed in placed_here]
-        where = np.repeat(np.arange(rows.size), [len(placed_here) for placed_here in order])
-        supposed.move_each(where, [placed.signature for placed in flat], -1)
+        _take_away(supposed, order)
         fits = supposed.mask()
         victims: list[list[Placed]] = [[] for _ in order]
         violations = [0] * rows.size
@@ -144,11 +169,23 @@ class Preemption:
             self._kept.popitem(last=False)
         return kept
 
-    def _sample(self) -> list[int]:
-        rows = np.flatnonzero(self._cluster.nodes.live[: self._cluster.nodes.size])
+    def _try_some(self, pod: Signature, uid: str, priority: int, rows: Ints) -> list[Victims]:
+        """Candidates from a random row on, until there are enough, one of them at least without violations."""
         wanted = max(int(rows.size * _LEAST_SHARE), _LEAST_ROWS)
-        start = self._random.randrange(max(rows.size, 1))
-        return [int(row) for row in np.roll(rows, -start)[:wanted]]
+        rows = np.roll(rows, -self._random.randrange(rows.size))
+        found: list[Victims] = []
+        for start in range(0, rows.size, _LEAST_ROWS):
+            some = self.dry_run(pod, uid, priority, rows[start : start + _LEAST_ROWS])
+            found += [victims for victims in some if victims.pods]
+            if len(found) >= wanted and not all(victims.violations for victims in found):
+                break
+        return found
+
+
+def _take_away(supposed: Hypothesis, order: Sequence[Sequence[Placed]]) -> None:
+    """All of `order[i]` leave row i."""
+    where = np.repeat(np.arange(len(order)), [len(here) for here in order])
+    supposed.move_each(where, [placed.signature for here in order for placed in here], -1)
 
 
 def _stay_out(supposed: Hypothesis, here: list[int], pods: Sequence[Signature]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,10 +46,9 @@ class Verdict:
         told = f"{_available(self.nodes)}{_counted(counts.items())}."
         return f"{told} preemption: {preemption}" if preemption else told
 
-    def no_preemption(self) -> str:
-        """What preemption says of an attempt for which it found nobody to evict."""
-        hopeless = int(self.hopeless().size)
-        counts = ((NO_VICTIMS, self.nodes - hopeless), (NOT_HELPFUL, hopeless))
+    def no_preemption(self, against: Mapping[str, int]) -> str:
+        """What preemption says when it found nobody to evict; `against` are its reasons for the hopeful rows."""
+        counts = [*against.items(), (NOT_HELPFUL, int(self.hopeless().size))]
         return f"{_available(self.nodes)}{_counted(pair for pair in counts if pair[1])}."
 
 

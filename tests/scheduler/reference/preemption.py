@@ -108,14 +108,17 @@ def select_victims(world, pod, node):
 
 
 def split_by_budgets(world, pods):
-    """(pods whose eviction a PodDisruptionBudget does not allow any more, the rest), in the given order."""
+    """(pods whose eviction a PodDisruptionBudget does not allow any more, the rest), in the given order.
+
+    By the API of policy/v1 an empty selector selects every pod of the namespace; upstream's preemption overlooks such
+    budgets, and pods without labels altogether."""
     allowed = {id(budget): status(budget).get("disruptionsAllowed") or 0 for budget in world["budgets"]}
     protected, others = [], []
     for pod in pods:
         violates = False
-        for budget in world["budgets"] if labels(pod) else []:
+        for budget in world["budgets"]:
             wanted = requirements(spec(budget).get("selector"))
-            if namespace(budget) != namespace(pod) or not wanted or not matches(wanted, labels(pod)):
+            if namespace(budget) != namespace(pod) or not matches(wanted, labels(pod)):
                 continue
             if name(pod) in (status(budget).get("disruptedPods") or {}):
                 continue

@@ -144,7 +144,8 @@ class State:
 
     @property
     def filters(self) -> bool:
-        return bool(self._pod.affinity or self._pod.anti_affinity) or any(one.total for one in self.existing.values())
+        own = self._pod.affinity or self._pod.anti_affinity or self._cluster.nominated_repelling
+        return bool(own) or any(one.total for one in self.existing.values())
 
     def moved(self, row: int, pod: Relations, sign: int) -> None:
         effects = self._effects.get(pod)
@@ -239,7 +240,7 @@ def _index_of(cluster: Cluster) -> AffinityIndex:
 
 
 def concerns(cluster: Cluster, pod: Signature) -> bool:
-    if pod.relations.has_affinity:
+    if pod.relations.has_affinity or cluster.nominated_repelling:
         return True
     return bool(cluster.affine) and bool(_index_of(cluster).holding(cluster, pod.relations))
 

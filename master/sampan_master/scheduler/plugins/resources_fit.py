@@ -31,7 +31,8 @@ def refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal]:
         short = free < amount
         if short.any():
             reason = "Too many pods" if name == "pods" else f"Insufficient {name}"
-            hopeless = capacity[short] < amount
+            # As upstream: even a node that takes no pods at all counts as one that evictions might open.
+            hopeless = (capacity[short] < amount) & (name != "pods")
             need = f"{name}: {quantity_text(name, amount)}"
             found.append(Refusal(NAME, reason, rows[short], hopeless, need, free[short], unit=unit_of(name)))
     return found
