@@ -43,13 +43,13 @@ async def two_schedulers(client, clock):
 
 
 async def nodes_and_a_kubelet(cluster):
-    for name in ("n1", "n2"):
-        await cluster.node(name, cpu="2")
+    for name, cpu in (("n1", "2"), ("n2", "1")):
+        await cluster.node(name, cpu=cpu)
     cluster.spawn(cluster.kubelet())
 
 
 async def more_pods_than_fit(cluster):
-    for i in range(7):
+    for i in range(5):
         await cluster.pod(f"p{i}", containers=CONTAINERS)
 
 
@@ -78,7 +78,7 @@ async def full_of_lesser_pods(cluster):
     for name, value in (("low", 1), ("high", 100)):
         cls = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}}
         await cluster.client.create(PRIORITYCLASSES, {**cls, "value": value})
-    for i in range(4):
+    for i in range(3):
         await cluster.pod(f"low{i}", containers=CONTAINERS, priorityClassName="low")
 
 
