@@ -232,6 +232,18 @@ async def test_leases_and_events_may_be_made_by_update(client: Client) -> None:
         await client.update(CONFIGMAPS, config_map("missing"))
 
 
+async def test_ranges_of_pod_addresses_are_ranges_one_of_each_family(client: Client) -> None:
+    def node(*cidrs):
+        spec = {"podCIDR": cidrs[0], "podCIDRs": list(cidrs)}
+        return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "spec": spec}
+
+    with pytest.raises(Invalid, match=r"spec.podCIDRs\[0\]: Invalid value: \"10.0.0.0\": must be a valid CIDR value"):
+        await client.create(NODES, node("10.0.0.0"))
+    with pytest.raises(Invalid, match="may specify no more than one CIDR for each IP family"):
+        await client.create(NODES, node("10.0.0.0/24", "10.0.1.0/24"))
+    await client.create(NODES, node("10.0.0.0/24", "fd00::/64"))
+
+
 async def test_node_status_and_taints(client: Client) -> None:
     created = await client.create(NODES, {"metadata": {"name": "node1"}})
     assert created["spec"]["taints"] == [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]

@@ -314,3 +314,17 @@ async def test_a_node_whose_range_comes_late_is_welcomed_without_and_hears_of_it
     cluster.start_cidrs()
     await eventually(lambda: agent.runtime.pod_cidr == "10.244.0.0/24")
     await connected(agent)
+
+
+async def test_agents_hear_of_the_ranges_of_nodes_that_can_be_reached_and_of_no_others(cluster, monkeypatch):
+    told = []
+    monkeypatch.setattr("sampan_agent.routes.apply", told.append)
+    agent = await cluster.agent("n1")
+    await connected(agent)
+    for name, cidr in (("real", "10.244.7.0/24"), ("simulated", "100.64.0.0/24"), ("mute", "10.244.8.0/24")):
+        addresses = [] if name == "mute" else [{"type": "InternalIP", "address": f"192.0.2.{len(name)}"}]
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {"podCIDR": cidr}}
+        await cluster.client.create(NODES, node | {"status": {"addresses": addresses}})
+    await eventually(lambda: told and told[-1] == {"10.244.7.0/24": "192.0.2.4"})
+    await cluster.client.delete(NODES, "real")
+    await eventually(lambda: told[-1] == {})

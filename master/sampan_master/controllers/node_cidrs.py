@@ -91,7 +91,7 @@ class CidrPool:
     def _parts(self, cidr: str) -> range:
         """Which parts of the network the range lies in."""
         try:
-            given = ipaddress.IPv4Network(cidr)
+            given = ipaddress.IPv4Network(cidr, strict=False)
         except ValueError:
             return range(0)
         if not given.overlaps(self._network):

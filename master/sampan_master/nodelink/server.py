@@ -9,6 +9,7 @@ those that get changes, so no pod falls between.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import logging
 from typing import Any
@@ -64,7 +65,9 @@ class NodeLink:
         self._events = EventRecorder(client, clock)
         self._pods = Informer(client, PODS, clock)
         self._nodes = Informer(client, NODES, clock)
-        self._peers: tuple[tuple[str, str, str], ...] = ()
+        self._peers: dict[str, tuple[str, str]] = {}
+        """Node -> its address and its range of pod addresses, for those that have both."""
+        self._cluster = ipaddress.ip_network(settings.cluster_cidr)
         self._running: list[asyncio.Task[None]] = []
         self._servers: list[grpc.aio.Server] = []
         self.node_port = 0
@@ -215,19 +218,31 @@ class NodeLink:
         if session is not None and session.welcomed and (type_ is EventType.DELETED or _differ(session.node, new)):
             # Its agent is alive: it connects again, and registers as the new node it is or hears of its range.
             session.end()
-        peers = tuple(sorted(_peer(n) for n in self._nodes.items.values()))
-        if peers == self._peers:
+        name = new["metadata"]["name"]
+        peer = self._peer(new) if type_ is not EventType.DELETED else None
+        if peer == self._peers.get(name):
             return
-        self._peers = peers
+        if peer is None:
+            del self._peers[name]
+        else:
+            self._peers[name] = peer
         for session in self._sessions.values():
             if session.welcomed:
                 session.send(self._peers_for(session.name))
 
+    def _peer(self, node: Object) -> tuple[str, str] | None:
+        """None for a node that nobody can send packets to: no address or range yet, or a range outside the cluster's
+        network (simulated nodes)."""
+        address, cidr = internal_address(node), pod_cidr(node)
+        if not address or not cidr or not ipaddress.ip_network(cidr, strict=False).overlaps(self._cluster):
+            return None
+        return address, cidr
+
     def _peers_for(self, name: str) -> node_pb2.MasterMessage:
         peers = [
             node_pb2.Peer(name=peer, address=address, pod_cidr=cidr)
-            for peer, address, cidr in self._peers
-            if peer != name and address and cidr
+            for peer, (address, cidr) in sorted(self._peers.items())
+            if peer != name
         ]
         return node_pb2.MasterMessage(peers=node_pb2.Peers(peers=peers))
 
@@ -235,10 +250,6 @@ class NodeLink:
 def _bound_to(pod: Object) -> list[str]:
     node = (pod.get("spec") or {}).get("nodeName")
     return [node] if node else []
-
-
-def _peer(node: Object) -> tuple[str, str, str]:
-    return node["metadata"]["name"], internal_address(node), pod_cidr(node)
 
 
 def _differ(told: Object, now: Object) -> bool:

@@ -8,7 +8,8 @@ from sampan_api.client import NODES
 from sampan_api.meta import Object, condition, labels
 
 from sampan_master.apiserver.resource import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age, status_of
-from sampan_master.apiserver.validation.fields import Errors, forbidden
+from sampan_master.apiserver.validation.addresses import validate_network
+from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid
 from sampan_master.apiserver.validation.podspec import validate_taints
 from sampan_master.apiserver.validation.resources import validate_capacity
 
@@ -53,10 +54,19 @@ def _prepare_status(new: Object, old: Object) -> None:
 
 def _validate(obj: Object) -> Errors:
     # The real server reports taints under metadata, and tools have learnt to look there.
-    yield from validate_taints((obj.get("spec") or {}).get("taints") or [], "metadata.taints")
+    spec = obj.get("spec") or {}
+    yield from validate_taints(spec.get("taints") or [], "metadata.taints")
+    yield from _validate_pod_cidrs(spec.get("podCIDRs") or [])
     status = obj.get("status") or {}
     for field in ("capacity", "allocatable"):
         yield from validate_capacity(status.get(field) or {}, f"status.{field}")
+
+
+def _validate_pod_cidrs(cidrs: list[str]) -> Errors:
+    wrong = [error for i, text in enumerate(cidrs) for error in validate_network(text, f"spec.podCIDRs[{i}]")]
+    yield from wrong
+    if not wrong and len({":" in text for text in cidrs}) != len(cidrs):
+        yield invalid("spec.podCIDRs", cidrs, "may specify no more than one CIDR for each IP family")
 
 
 def _validate_update(new: Object, old: Object) -> Errors:
