@@ -299,3 +299,54 @@ async def test_a_namespace_goes_with_all_that_is_in_it_pods_first(cluster):
     await cluster.client.delete(PODS, "running", "team", DeleteOptions(grace_seconds=0))
     await eventually(gone(cluster, "team", NAMESPACES, ""))
     assert await cluster.list(CONFIGMAPS, "team") == []
+
+
+class Meddling:
+    """A client before whose deletions of ConfigMaps somebody else does something."""
+
+    def __init__(self, client, meddle, times):
+        self._client, self._meddle, self._times = client, meddle, times
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    async def delete(self, resource, name, *arguments):
+        if resource == CONFIGMAPS and self._times:
+            self._times -= 1
+            await self._meddle(name)
+        return await self._client.delete(resource, name, *arguments)
+
+
+async def collect_with(cluster, meddle, times):
+    client = Meddling(cluster.client, meddle, times)
+    slow = {"node_monitor_period_seconds": 3600, "pod_gc_period_seconds": 3600}
+    cluster.spawn(run(client, cluster.clock, ControllersConfig(**slow)))
+
+
+async def test_an_object_that_changes_all_the_time_goes_all_the_same(cluster):
+    async def change(name):
+        stamp = {"metadata": {"annotations": {"seen": str(cluster.clock.now())}}}
+        await cluster.client.patch(CONFIGMAPS, name, stamp, "default")
+
+    await configmap(cluster, "child", {"metadata": {"name": "never", "uid": "none"}})
+    await collect_with(cluster, change, 3)
+    await eventually(gone(cluster, "child"))
+
+
+async def test_an_object_that_gets_another_owner_at_the_last_moment_lives(cluster):
+    owner = await configmap(cluster, "owner")
+    await configmap(cluster, "child", {"metadata": {"name": "never", "uid": "none"}})
+
+    async def adopt(name):
+        reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": meta.uid(owner)}
+        child = await cluster.client.get(CONFIGMAPS, name, "default")
+        references = [*meta.owner_references(child), reference]
+        await cluster.client.patch(CONFIGMAPS, name, {"metadata": {"ownerReferences": references}}, "default")
+
+    await collect_with(cluster, adopt, 1)
+
+    async def only_the_living():
+        child = await exists(cluster, "child")()
+        return child is not None and [r["name"] for r in meta.owner_references(child)] == ["owner"]
+
+    await eventually(only_the_living)
