@@ -43,6 +43,7 @@ class NodeController:
         self._queue: WorkQueue[str] = WorkQueue(clock)
         self._evictions: WorkQueue[str] = WorkQueue(clock)
         self._recorder = EventRecorder(client, clock, "node-controller")
+        self._shortest_grace = min(config.node_startup_grace_seconds, config.node_monitor_grace_seconds)
         self._heard: dict[str, Observation] = {}
         self._zones: zones.Zones | None = None
         self._waiting: defaultdict[str, OrderedDict[str, None]] = defaultdict(OrderedDict)
@@ -132,6 +133,9 @@ class NodeController:
                 self._queue.add(name)
 
     def _is_silent(self, node: Object) -> bool:
+        heard, now = self._heard.get(meta.name(node)), self._clock.monotonic()
+        if heard is not None and now - heard.heard_at < self._shortest_grace:
+            return False
         heard_at = self._listen(node, self._leases.get(meta.name(node), LEASE_NAMESPACE)).heard_at
         return heard_at + self._grace(node) <= self._clock.monotonic()
 
