@@ -4,9 +4,8 @@ once and kept true by its log of moves, so that an answer costs what it contains
     selected(terms)   row -> how many pods there that every one of the terms selects
     holding(pod)      the terms of placed pods that select this pod, each with row -> how many pods there have it
 
-Both sides are found by one label each: a selector that asks for app=web is looked for under app=web, and so are pods.
-Of the labels a selector asks for the one is taken under which least is kept already, so that neither ten thousand pods
-with one label in common nor ten thousand terms that ask for it are ever gone through one by one.
+Both sides are found by one label each (`by_label.py`), so that neither ten thousand pods with one label in common nor
+ten thousand terms that ask for it are ever gone through one by one.
 """
 
 from __future__ import annotations
@@ -14,20 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from sampan_master.scheduler.cluster import Cluster
 from sampan_master.scheduler.columns import Ints
+from sampan_master.scheduler.plugins.by_label import GroupsByLabel, TermsByLabel
 from sampan_master.scheduler.pod_terms import AffinityTerm, LabelRequirement, LabelSelector, matches
 from sampan_master.scheduler.signature import Relations
 
-T = TypeVar("T")
 _Selection: TypeAlias = "tuple[LabelSelector, frozenset[str], LabelSelector]"
-_Anchor: TypeAlias = tuple[str | None, str | None, str | None]
-"""Namespace, label key, label value; None stands for any."""
-
 _FEW = 64
 
 
@@ -121,81 +117,6 @@ class Namespaces:
         return labels is not None and matches(term.namespace_selector, labels)
 
 
-class _TermsByLabel(Generic[T]):
-    """Terms, to be found by the labels of a pod they might select."""
-
-    def __init__(self) -> None:
-        self._buckets: dict[_Anchor, dict[T, None]] = {}
-        self._anchors: dict[T, list[_Anchor]] = {}
-
-    def add(self, entry: T, requirements: Iterable[LabelRequirement], namespaces: Iterable[str | None]) -> None:
-        spaces = list(namespaces)
-        choices: list[list[_Anchor]] = [[(n, None, None) for n in spaces]]
-        for key, operator, values in requirements:
-            if operator == "In":
-                choices.append([(n, key, value) for n in spaces for value in dict.fromkeys(values)])
-            elif operator == "Exists":
-                choices.append([(n, key, None) for n in spaces])
-        # The first is under what everything is found: taken only when there is no other.
-        anchors = min(choices[1:], key=self._filled) if len(choices) > 1 else choices[0]
-        self._anchors[entry] = anchors
-        for anchor in anchors:
-            self._buckets.setdefault(anchor, {})[entry] = None
-
-    def remove(self, entry: T) -> None:
-        for anchor in self._anchors.pop(entry):
-            bucket = self._buckets[anchor]
-            del bucket[entry]
-            if not bucket:
-                del self._buckets[anchor]
-
-    def candidates(self, pod: Relations) -> list[T]:
-        """All that might select the pod and some that do not."""
-        found: list[T] = []
-        for namespace in (pod.namespace, None):
-            found.extend(self._buckets.get((namespace, None, None), ()))
-            for key, value in pod.labels:
-                found.extend(self._buckets.get((namespace, key, value), ()))
-                found.extend(self._buckets.get((namespace, key, None), ()))
-        return found
-
-    def _filled(self, anchors: list[_Anchor]) -> int:
-        return sum(len(self._buckets.get(anchor, ())) for anchor in anchors)
-
-
-class _GroupsByLabel:
-    """The groups of placed pods, to be found by what a term asks."""
-
-    def __init__(self) -> None:
-        self._buckets: dict[_Anchor, dict[Relations, None]] = {}
-        self._namespaces: dict[str, dict[Relations, None]] = {}
-
-    def add(self, group: Relations) -> None:
-        self._namespaces.setdefault(group.namespace, {})[group] = None
-        for key, value in group.labels:
-            self._buckets.setdefault((group.namespace, key, value), {})[group] = None
-
-    def remove(self, group: Relations) -> None:
-        _discard(self._namespaces, group.namespace, group)
-        for key, value in group.labels:
-            _discard(self._buckets, (group.namespace, key, value), group)
-
-    def candidates(self, term: AffinityTerm) -> Iterator[Relations]:
-        """All that the term might select and some that it does not."""
-        if term.selector is None:
-            return
-        spaces = term.namespaces if term.namespace_selector is None else self._namespaces
-        for namespace in spaces:
-            buckets = [self._namespaces.get(namespace, {})]
-            for key, operator, values in term.selector:
-                if operator == "In":
-                    asked = [self._buckets.get((namespace, key, value), {}) for value in dict.fromkeys(values)]
-                    if sum(map(len, asked)) <= sum(map(len, buckets)):
-                        buckets = asked
-            for bucket in buckets:
-                yield from bucket
-
-
 @dataclass(slots=True)
 class _Group:
     """The pods of one group, and in which counts they are counted."""
@@ -247,16 +168,16 @@ class AffinityIndex:
     def _reset(self) -> None:
         self._version = 0
         self._groups: dict[Relations, _Group] = {}
-        self._by_label = _GroupsByLabel()
+        self._by_label = GroupsByLabel()
         self._held: dict[Held, PodsOnRows] = {}
         self._users: dict[Held, int] = {}
-        self._held_terms: _TermsByLabel[Held] = _TermsByLabel()
+        self._held_terms: TermsByLabel[Held] = TermsByLabel()
         self._holding: dict[Relations, tuple[int, list[tuple[Held, PodsOnRows]]]] = {}
         self._forget_selected()
 
     def _forget_selected(self) -> None:
         self._selected: dict[tuple[_Selection, ...], PodsOnRows] = {}
-        self._selecting: _TermsByLabel[tuple[_Selection, ...]] = _TermsByLabel()
+        self._selecting: TermsByLabel[tuple[_Selection, ...]] = TermsByLabel()
         for group in self._groups.values():
             group.selected.clear()
 
@@ -317,7 +238,8 @@ class AffinityIndex:
                 self._version += 1
 
     def _count(self, cluster: Cluster, terms: tuple[AffinityTerm, ...], counts: PodsOnRows) -> None:
-        for group in self._by_label.candidates(terms[0]):
+        spaces = None if terms[0].namespace_selector is not None else terms[0].namespaces
+        for group in self._by_label.candidates(terms[0].selector, spaces):
             if self._namespaces.all_select(terms, group):
                 for row, count in cluster.groups[group].items():
                     counts.add(row, count)
@@ -332,10 +254,3 @@ def _asked(terms: tuple[AffinityTerm, ...]) -> tuple[list[LabelRequirement], Ite
     requirements = [requirement for term in terms for requirement in term.selector or ()]
     spaces: Iterable[str | None] = terms[0].namespaces if terms[0].namespace_selector is None else (None,)
     return requirements, spaces
-
-
-def _discard(buckets: dict[T, dict[Relations, None]], key: T, group: Relations) -> None:
-    bucket = buckets[key]
-    del bucket[group]
-    if not bucket:
-        del buckets[key]
