@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--node-monitor-period-seconds", type=float, default=5.0, metavar="S")
     parser.add_argument("--default-toleration-seconds", type=int, default=300, metavar="S")
     parser.add_argument("--event-ttl-seconds", type=int, default=3600, metavar="S")
-    parser.add_argument("--scheduler-config", type=Path, metavar="FILE", help="YAML, fields of SchedulerConfig")
+    parser.add_argument("--scheduler-config", type=Path, metavar="FILE", help="a KubeSchedulerConfiguration")
     tokens = "static bearer tokens: CSV lines of token,user,uid,groups"
     parser.add_argument("--token-auth-file", type=Path, metavar="FILE", help=tokens)
     parts = f"which parts run here (of {', '.join(COMPONENTS)}): * for all, NAME, -NAME; none for the API alone"

@@ -5,6 +5,8 @@
     requests, signature   what a pod asks for, as a hashable value
     columns               the nodes as numpy columns, with a log of which rows changed
     plugins/              filters (masks) and scores (vectors) over those columns
+    policies/             the same from the user's own Python files, under guard
+    configuration/        a KubeSchedulerConfiguration becomes profiles of plug-ins
     engine                mask and score per signature, kept up to date by the log; argmax
     verdict               why nothing fits, in Kubernetes' words
     queue                 active, back-off, unschedulable
@@ -15,7 +17,8 @@
 """
 
 from sampan_master.scheduler.answers import Answers
-from sampan_master.scheduler.config import ConfigError, SchedulerConfig, read_config
+from sampan_master.scheduler.config import SchedulerConfig
+from sampan_master.scheduler.configuration import ConfigError, read_config
 from sampan_master.scheduler.metrics import SchedulerMetrics
 from sampan_master.scheduler.scheduler import run
 

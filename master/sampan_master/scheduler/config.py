@@ -1,16 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import yaml
+from typing import Any
 
 from sampan_master.scheduler.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulerConfig:
-    """Defaults are those of kube-scheduler. `seed` makes ties between equal nodes repeatable."""
+    """Defaults are those of kube-scheduler. `seed` makes ties between equal nodes repeatable. `process` is what a
+    configuration says of a scheduler that is a process of its own, by the names of its flags."""
 
     profiles: tuple[Profile, ...] = field(default_factory=lambda: (Profile(),))
     seed: int = 0
@@ -18,18 +18,4 @@ class SchedulerConfig:
     initial_backoff_seconds: float = 1.0
     max_backoff_seconds: float = 10.0
     unschedulable_flush_seconds: float = 300.0
-
-
-class ConfigError(Exception):
-    """What is wrong in which file."""
-
-
-def read_config(path: Path | None) -> SchedulerConfig:
-    """Raises ConfigError, OSError."""
-    if path is None:
-        return SchedulerConfig()
-    try:
-        given = yaml.safe_load(path.read_text()) or {}
-        return SchedulerConfig(**given)
-    except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+    process: Mapping[str, Any] = field(default_factory=dict)

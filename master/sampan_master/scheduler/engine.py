@@ -74,7 +74,8 @@ class Engine:
         self._shared_scores = [(name, score) for name, score in scores if score.normalise is not Normalise.NONE]
         filters = [plugin.filter for plugin in profile.plugins if plugin.filter is not None]
         self._node_filters = [f for f in filters if f.scope is Scope.NODE]
-        self._row_filters = [f for f in filters if f.scope is Scope.ROW]
+        self._row_filters = [f for f in filters if f.scope is not Scope.NODE]
+        self._values_of_whole_pods = any(f.scope is Scope.POD for f in filters)
         self._relations = [p for p in profile.plugins if p.relation is not None]
         self.relation_names = frozenset(plugin.name for plugin in self._relations)
 
@@ -246,7 +247,8 @@ class Engine:
     def _value(self, pod: Signature, priority: int) -> Ints:
         placement = self._placement(pod)
         level = priority if self.cluster.nominated else None
-        cache = self._recall(self._values, (pod.placement, pod.load, level), _ValueCache)
+        key = (pod, level) if self._values_of_whole_pods else (pod.placement, pod.load, level)
+        cache = self._recall(self._values, key, _ValueCache)
         size, position = self.nodes.size, self.nodes.changes.position
         if cache.position == position and cache.value.size == size:
             return cache.value

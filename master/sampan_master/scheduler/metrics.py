@@ -40,6 +40,7 @@ class SchedulerMetrics:
         self._tries = Histogram(exponential(1, 2, 5))
         self._incoming: Counter[tuple[str, str]] = Counter()
         self._points: dict[tuple[str, str, str], Histogram] = {}
+        self._policy_failures: Counter[tuple[str, str]] = Counter()
         self._preemptions = 0
         self._victims = Histogram(exponential(1, 2, 7))
 
@@ -96,6 +97,9 @@ class SchedulerMetrics:
             self._points[key] = Histogram(_POINT_BOUNDS)
         self._points[key].add(seconds)
 
+    def policy_failed(self, policy: str, function: str) -> None:
+        self._policy_failures[policy, function] += 1
+
     def lines(self) -> Iterable[str]:
         yield from self._of_attempts()
         yield from self._of_queues()
@@ -113,6 +117,11 @@ class SchedulerMetrics:
         yield from head(name, "gauge", "Nodes, pods and assumed pods in the scheduler's picture of the cluster.")
         for kind, count in self._cached().items():
             yield f"{name}{shown({'type': kind})} {count}"
+
+        name = "sampan_scheduler_policy_failures_total"
+        yield from head(name, "counter", "Calls of policies' functions that failed.")
+        for (policy, function), count in sorted(self._policy_failures.items()):
+            yield f"{name}{shown({'policy': policy, 'function': function})} {count}"
 
     def _of_attempts(self) -> Iterable[str]:
         name = "scheduler_schedule_attempts_total"

@@ -65,7 +65,9 @@ class Planner:
         self.queue = SchedulingQueue(config)
         self.engines = {p.scheduler_name: Engine(self.cluster, p, config.seed) for p in config.profiles}
         self._preemptions = {
-            name: Preemption(engine, self.budgets, config.seed) for name, engine in self.engines.items()
+            name: Preemption(engine, self.budgets, config.seed)
+            for name, engine in self.engines.items()
+            if engine.profile.preemption is not None
         }
         self._verdicts: dict[Kind, tuple[tuple[int, int], Verdict]] = {}
         self._to_check: dict[Kind, str] = {}
@@ -116,9 +118,14 @@ class Planner:
             return None
         kind, uid = waiting.kind, meta.uid(waiting.pod)
         row = self.engines[kind.profile].choose(kind.signature, uid=uid, priority=kind.priority)
-        if row is not None:
-            return Bind(waiting, self.cluster.assume(waiting.pod, kind.signature, row))
-        return self._no_node(waiting, uid, now)
+        if row is None:
+            return self._no_node(waiting, uid, now)
+        for policy in self.engines[kind.profile].profile.policies:
+            if forbids := policy.forbids(self.cluster.nodes, row, kind.signature):
+                self.queue.no_node_fits(waiting, now, frozenset([policy.name]))
+                message = f"{forbids} does not permit node {self.cluster.nodes.names[row]}"
+                return Refuse(waiting, message, self.cluster.withdraw(uid))
+        return Bind(waiting, self.cluster.assume(waiting.pod, kind.signature, row))
 
     def bound(self, waiting: Waiting) -> None:
         """The binding is stored. Whoever waits for this pod's company may be helped."""
@@ -171,6 +178,8 @@ class Planner:
         self.queue.no_node_fits(waiting, now, frozenset(refusal.plugin for refusal in verdict.refusals))
         if waiting.pod["spec"].get("preemptionPolicy") == "Never":
             return Refuse(waiting, verdict.message(NEVER_PREEMPTS), False)
+        if kind.profile not in self._preemptions:
+            return Refuse(waiting, verdict.message(), self.cluster.withdraw(uid))
         preemption, hopeful = self._preemptions[kind.profile], verdict.hopeful()
         if preemption.waits(uid, kind.priority, hopeful):
             return Refuse(waiting, verdict.message(WAITS_FOR_VICTIMS), False)

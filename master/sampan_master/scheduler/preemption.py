@@ -29,6 +29,7 @@ from sampan_master.scheduler.cluster import Placed
 from sampan_master.scheduler.columns import Bools, Ints
 from sampan_master.scheduler.engine import Engine
 from sampan_master.scheduler.hypothesis import Hypothesis
+from sampan_master.scheduler.profile import Candidates
 from sampan_master.scheduler.signature import Signature
 from sampan_master.scheduler.verdict import NO_VICTIMS
 
@@ -39,8 +40,8 @@ BY_SCHEDULER = "PreemptionByScheduler"
 _NOT_STARTED = 1 << 40
 _CRITERIA = 5
 _REMEMBERED = 32
-_LEAST_SHARE, _LEAST_ROWS = 0.1, 100
-"""How many rows are tried when costs cannot be kept (DefaultPreemptionArgs minCandidateNodes*)."""
+_AT_ONCE = 100
+"""Rows that are tried together when costs cannot be kept."""
 
 
 class Victims(NamedTuple):
@@ -171,11 +172,12 @@ class Preemption:
 
     def _try_some(self, pod: Signature, uid: str, priority: int, rows: Ints) -> list[Victims]:
         """Candidates from a random row on, until there are enough, one of them at least without violations."""
-        wanted = max(int(rows.size * _LEAST_SHARE), _LEAST_ROWS)
+        candidates = self._engine.profile.preemption or Candidates()
+        wanted = max(rows.size * candidates.percentage // 100, candidates.absolute)
         rows = np.roll(rows, -self._random.randrange(rows.size))
         found: list[Victims] = []
-        for start in range(0, rows.size, _LEAST_ROWS):
-            some = self.dry_run(pod, uid, priority, rows[start : start + _LEAST_ROWS])
+        for start in range(0, rows.size, _AT_ONCE):
+            some = self.dry_run(pod, uid, priority, rows[start : start + _AT_ONCE])
             found += [victims for victims in some if victims.pods]
             if len(found) >= wanted and not all(victims.violations for victims in found):
                 break

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sampan_master.scheduler.plugins import DEFAULT
 from sampan_master.scheduler.plugins.plugin import Plugin
+from sampan_master.scheduler.policies import Policy
 
 DEFAULT_WEIGHTS = {
     "TaintToleration": 3,
@@ -20,9 +21,21 @@ DEFAULT_WEIGHTS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Candidates:
+    """How many nodes preemption tries when it cannot know what each would cost: the greater of a share of all nodes
+    and a number (DefaultPreemptionArgs minCandidateNodes*)."""
+
+    percentage: int = 10
+    absolute: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """A plug-in without a weight does not score."""
+    """A plug-in without a weight does not score. `preemption` None: nobody is evicted. `policies` are those of the
+    user whose plug-ins are among `plugins`, and those that could not be read."""
 
     scheduler_name: str = "default-scheduler"
     plugins: tuple[Plugin, ...] = DEFAULT
     weights: Mapping[str, int] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
+    preemption: Candidates | None = field(default_factory=Candidates)
+    policies: tuple[Policy, ...] = ()

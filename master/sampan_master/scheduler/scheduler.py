@@ -28,6 +28,7 @@ from sampan_master.scheduler.binding import Outcome, bind, evict, report_unsched
 from sampan_master.scheduler.config import SchedulerConfig
 from sampan_master.scheduler.metrics import SchedulerMetrics
 from sampan_master.scheduler.planner import Bind, Decision, Evict, Planner, Refuse
+from sampan_master.scheduler.queue import Waiting
 from sampan_master.scheduler.workloads import WATCHED
 
 log = logging.getLogger(__name__)
@@ -147,7 +148,16 @@ class Scheduler:
             decision = self.planner.next(began)
             if decision is None:
                 return
+            self._tell_failures(decision.waiting)
             self._start(self._perform(decision, began))
+
+    def _tell_failures(self, waiting: Waiting) -> None:
+        """What went wrong in policies while this pod was decided about."""
+        recorder = self._recorder(waiting.pod)
+        for policy in self.planner.engines[waiting.kind.profile].profile.policies:
+            for failure in policy.guard.untold():
+                self._metrics.policy_failed(failure.policy, failure.function)
+                recorder.record(PODS, waiting.pod, "Warning", "PolicyFailed", failure.message, action="Scheduling")
 
     def _perform(self, decision: Decision, began: float) -> Coroutine[Any, Any, None]:
         profile, seconds = decision.waiting.kind.profile, self._clock.monotonic() - began

@@ -20,14 +20,14 @@ LEASE, PORT = "kube-scheduler", 10259
 def main(argv: list[str] | None = None) -> int:
     program = "sampan scheduler"
     parser = settings.parser(program, __doc__.partition(": ")[2], lease=LEASE, port=PORT)
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML: profiles, plug-ins and their weights")
-    given = parser.parse_args(argv)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a KubeSchedulerConfiguration; flags override it")
     try:
-        config = scheduler.read_config(given.config)
+        config = scheduler.read_config(parser.parse_args(argv).config, standalone=True)
     except (OSError, scheduler.ConfigError) as error:
         parser.error(f"--config: {error}")
+    parser.set_defaults(**config.process)
     part = _Schedule(config)
-    common = settings.common("sampan-scheduler", parser, given)
+    common = settings.common("sampan-scheduler", parser, parser.parse_args(argv))
     lines = [part.metrics.lines]
     return Standalone(common, part, {"informer-sync": part.synced}, lines, part.asking.posts).main()
 

@@ -7,18 +7,29 @@ other filter is asked: Kubernetes narrows its search by that in PreFilter and sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import numpy as np
 from sampan_api import meta
+from sampan_api.meta import Object
 
 from sampan_master.scheduler.columns import ABSENT, Bools, Ints, NodeColumns, Rows
 from sampan_master.scheduler.plugins.plugin import Filter, Normalise, Plugin, Refusal, Scope, Score
-from sampan_master.scheduler.signature import Placement, Requirement, Signature
+from sampan_master.scheduler.signature import (
+    Placement,
+    PreferredTerm,
+    Requirement,
+    Signature,
+    node_selector_terms,
+    preferred_terms,
+)
 
+_Terms: TypeAlias = tuple[tuple[Requirement, ...], ...]
 NAME = "NodeAffinity"
 REASON = "node(s) didn't match Pod's node affinity/selector"
 NOT_NAMED = f"node(s) didn't satisfy plugin(s) [{NAME}]"
 CONFLICT = "pod affinity terms conflict"
+ENFORCED = "node(s) didn't match scheduler-enforced node affinity"
 
 
 def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
@@ -28,10 +39,7 @@ def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
         column = nodes.label_column(key)
         result = result & (column.codes[rows] == column.values.get(value, ABSENT - 1))
     if placement.required is not None:
-        any_term = np.zeros(result.shape, np.bool_)
-        for term in placement.required:
-            any_term |= _all(nodes, term, rows)
-        result = result & any_term
+        result = result & _any(nodes, placement.required, rows)
     return result
 
 
@@ -62,12 +70,14 @@ def named_refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal
 def refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal]:
     """What a node has instead are its values of the keys that are asked about."""
     placement = pod.placement
-    terms = placement.required or ()
-    keys = dict.fromkeys([key for key, _ in placement.node_selector] + [r.key for term in terms for r in term])
+    keys = [key for key, _ in placement.node_selector] + [r.key for term in placement.required or () for r in term]
+    return [_refusal(REASON, nodes, rows, _asked(placement), keys)]
+
+
+def _refusal(reason: str, nodes: NodeColumns, rows: Ints, need: str, keys: list[str]) -> Refusal:
     words: dict[str, int] = {}
-    have = [words.setdefault(_labels(nodes, row, keys), len(words)) for row in rows.tolist()]
-    hopeless = np.ones(rows.size, np.bool_)
-    return [Refusal(NAME, REASON, rows, hopeless, _asked(placement), np.array(have, np.int64), tuple(words))]
+    have = [words.setdefault(_labels(nodes, row, dict.fromkeys(keys)), len(words)) for row in rows.tolist()]
+    return Refusal(NAME, reason, rows, np.ones(rows.size, np.bool_), need, np.array(have, np.int64), tuple(words))
 
 
 def _labels(nodes: NodeColumns, row: int, keys: Iterable[str]) -> str:
@@ -79,9 +89,12 @@ def _labels(nodes: NodeColumns, row: int, keys: Iterable[str]) -> str:
 def _asked(placement: Placement) -> str:
     parts = [f"{key}={value}" for key, value in placement.node_selector]
     if placement.required is not None:
-        terms = [" and ".join(map(str_of, term)) for term in placement.required]
-        parts.append(" or ".join(terms) or "a term that matches something")
+        parts.append(_terms_text(placement.required))
     return ", ".join(parts)
+
+
+def _terms_text(terms: _Terms) -> str:
+    return " or ".join(" and ".join(map(str_of, term)) for term in terms) or "a term that matches something"
 
 
 def str_of(requirement: Requirement) -> str:
@@ -101,8 +114,12 @@ def str_of(requirement: Requirement) -> str:
 
 
 def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
+    return _preferred(nodes, pod.placement.preferred, rows)
+
+
+def _preferred(nodes: NodeColumns, terms: tuple[PreferredTerm, ...], rows: Rows) -> Ints:
     total = np.zeros(nodes.live[rows].shape, np.int64)
-    for term in pod.placement.preferred:
+    for term in terms:
         if term.requirements:
             total += term.weight * _all(nodes, term.requirements, rows)
     return total
@@ -126,6 +143,13 @@ def value_matches(requirement: Requirement) -> Callable[[str | None], bool]:
             return lambda value: (number := _integer(value)) is not None and number < int(values[0])
         case _:
             return lambda value: False
+
+
+def _any(nodes: NodeColumns, terms: _Terms, rows: Rows) -> Bools:
+    result = np.zeros(nodes.live[rows].shape, np.bool_)
+    for term in terms:
+        result |= _all(nodes, term, rows)
+    return result
 
 
 def _all(nodes: NodeColumns, requirements: tuple[Requirement, ...], rows: Rows) -> Bools:
@@ -153,6 +177,34 @@ def _integer(value: str | None) -> int | None:
         return None if value is None else int(value)
     except ValueError:
         return None
+
+
+def plugin(added: Object) -> Plugin:
+    """With `added`, a `core/v1.NodeAffinity` for every pod beside its own (NodeAffinityArgs)."""
+    selector = added.get("requiredDuringSchedulingIgnoredDuringExecution")
+    required = None if selector is None else node_selector_terms(selector)
+    preferred = preferred_terms(added.get("preferredDuringSchedulingIgnoredDuringExecution"))
+
+    def enforced_mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
+        return mask(nodes, pod, rows) if required is None else mask(nodes, pod, rows) & _any(nodes, required, rows)
+
+    def enforced_refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal]:
+        if required is None:
+            return refuse(nodes, pod, rows)
+        allowed = _any(nodes, required, rows)
+        keys = [requirement.key for term in required for requirement in term]
+        need = f"for every pod {_terms_text(required)}"
+        found = [_refusal(ENFORCED, nodes, rows[~allowed], need, keys)] if not allowed.all() else []
+        return [*found, *refuse(nodes, pod, rows[allowed])] if allowed.any() else found
+
+    def enforced_vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
+        return _preferred(nodes, pod.placement.preferred + preferred, rows)
+
+    def applies(pod: Signature) -> bool:
+        return bool(preferred or pod.placement.preferred)
+
+    score = Score(enforced_vector, Scope.NODE, Normalise.SHARE, applies)
+    return Plugin(NAME, Filter(Scope.NODE, enforced_mask, enforced_refuse), score)
 
 
 NAMED = Plugin(NAME, Filter(Scope.NODE, named_mask, named_refuse))

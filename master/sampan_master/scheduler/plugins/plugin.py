@@ -50,10 +50,12 @@ Refuse: TypeAlias = Callable[[NodeColumns, Signature, Ints], list[Refusal]]
 
 
 class Scope(Enum):
-    """What the answer for a row depends on: its Node object alone, or also the pods on it."""
+    """What the answer for a row depends on: its Node object alone, or also the pods on it; and for POD not only on
+    what the pod asks of a node, but on its namespace and labels too."""
 
     NODE = 0
     ROW = 1
+    POD = 2
 
 
 class Normalise(Enum):

@@ -1,13 +1,12 @@
-"""NodeResourcesFit: what the pod requests must be free; the emptier the node (LeastAllocated), the better."""
+"""NodeResourcesFit: what the pod requests must be free; how well it fits says a strategy (`resource_scoring`)."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from sampan_master.scheduler.columns import CPU, MEMORY, PODS, Bools, Ints, NodeColumns, Rows, at
-from sampan_master.scheduler.plugins.plugin import MAX_SCORE, Filter, Plugin, Refusal, Scope, Score
+from sampan_master.scheduler.columns import PODS, Bools, Ints, NodeColumns, Rows
+from sampan_master.scheduler.plugins.plugin import Filter, Plugin, Refusal, Scope, Score
+from sampan_master.scheduler.plugins.resource_scoring import Strategy
 from sampan_master.scheduler.signature import Signature
 
 NAME = "NodeResourcesFit"
@@ -56,19 +55,44 @@ def quantity_text(resource: str, amount: int) -> str:
     return str(amount)
 
 
-def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
-    """The mean over cpu and memory of the share left free; a resource the node does not have does not count."""
-    capacity = at(nodes.allocatable[CPU : MEMORY + 1], rows)
-    free = capacity - at(nodes.scoring_requested, rows) - _column(pod.load.scoring_requests)
-    share = np.maximum(free, 0) * MAX_SCORE // np.maximum(capacity, 1)
-    counted = capacity > 0
-    total: Ints = (share[0] + share[1]) // np.maximum(counted[0].astype(np.int64) + counted[1], 1)
-    return total
+@dataclass(frozen=True, slots=True)
+class NodeResourcesFitArgs:
+    """The plug-in's arguments under their names in Kubernetes. What is ignored is ignored by the filter alone, and only
+    extended resources can be: by name, or by what stands before the slash."""
+
+    ignored_resources: frozenset[str] = frozenset()
+    ignored_resource_groups: frozenset[str] = frozenset()
+    scoring_strategy: Strategy = field(default_factory=Strategy)
+
+    def is_ignored(self, resource: str) -> bool:
+        if not is_extended(resource):
+            return False
+        return resource in self.ignored_resources or resource.partition("/")[0] in self.ignored_resource_groups
 
 
-@lru_cache(maxsize=4096)
-def _column(amounts: tuple[int, int]) -> Ints:
-    return np.array(amounts, np.int64).reshape(2, 1)
+def is_extended(resource: str) -> bool:
+    """Whether it is somebody's own resource, not Kubernetes' (names without a slash, or of kubernetes.io)."""
+    return "/" in resource and "kubernetes.io/" not in resource and not resource.startswith("requests.")
 
 
-PLUGIN = Plugin(NAME, Filter(Scope.ROW, mask, refuse), Score(vector, Scope.ROW))
+def plugin(args: NodeResourcesFitArgs) -> Plugin:
+    score = Score(args.scoring_strategy.vector(), Scope.ROW)
+    if not (args.ignored_resources or args.ignored_resource_groups):
+        return Plugin(NAME, Filter(Scope.ROW, mask, refuse), score)
+
+    def asked(pod: Signature) -> Signature:
+        requests = tuple(pair for pair in pod.load.requests if not args.is_ignored(pair[0]))
+        return replace(pod, load=replace(pod.load, requests=requests))
+
+    return Plugin(
+        NAME,
+        Filter(
+            Scope.ROW,
+            lambda nodes, pod, rows: mask(nodes, asked(pod), rows),
+            lambda nodes, pod, rows: refuse(nodes, asked(pod), rows),
+        ),
+        score,
+    )
+
+
+PLUGIN = plugin(NodeResourcesFitArgs())
