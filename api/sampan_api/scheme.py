@@ -72,7 +72,13 @@ _HOMES = {
         "RoleBinding": "rbac_v1",
     },
     "scheduling.k8s.io/v1": {"PriorityClass": "scheduling_v1"},
-    "storage.k8s.io/v1": {"StorageClass": "storage_v1"},
+    "storage.k8s.io/v1": {
+        "CSIDriver": "storage_v1",
+        "CSINode": "storage_v1",
+        "CSIStorageCapacity": "storage_v1",
+        "StorageClass": "storage_v1",
+        "VolumeAttachment": "storage_v1",
+    },
 }
 
 EVERYWHERE = frozenset({"DeleteOptions", "Status"})

@@ -14,6 +14,9 @@ from sampan_master.apiserver.resources import (
     configmaps,
     controllerrevisions,
     cronjobs,
+    csidrivers,
+    csinodes,
+    csistoragecapacities,
     daemonsets,
     deployments,
     endpoints,
@@ -42,6 +45,7 @@ from sampan_master.apiserver.resources import (
     services,
     statefulsets,
     storageclasses,
+    volumeattachments,
 )
 
 
@@ -106,7 +110,11 @@ BUILT_IN = ResourceTable(
         clusterroles.RESOURCE,
         rolebindings.RESOURCE,
         roles.RESOURCE,
+        csidrivers.RESOURCE,
+        csinodes.RESOURCE,
+        csistoragecapacities.RESOURCE,
         storageclasses.RESOURCE,
+        volumeattachments.RESOURCE,
         priorityclasses.RESOURCE,
         leases.RESOURCE,
         runtimeclasses.RESOURCE,
