@@ -44,6 +44,9 @@ async def bind(
         if metadata.get("deletionTimestamp"):
             why = f"pod {name} is being deleted, cannot be assigned to a host"
             raise problems.conflict(rt, name, why, subject="pods/binding")
+        if obj["spec"].get("schedulingGates"):
+            why = f"pod {name} has non-empty .spec.schedulingGates"
+            raise problems.conflict(rt, name, why, subject="pods/binding")
         taken = obj["spec"].get("nodeName")
         if taken:
             why = f'pod {name} is already assigned to node "{taken}"'

@@ -24,6 +24,7 @@ from sampan_master.apiserver.resource import (
 from sampan_master.apiserver.resources.pod_cells import pod_cells, row_conditions
 from sampan_master.apiserver.unused_fields import pod_spec_warnings
 from sampan_master.apiserver.validation.fields import Errors
+from sampan_master.apiserver.validation.gates import CONDITION, is_gated
 from sampan_master.apiserver.validation.podspec import validate_new_pod, validate_pod_spec, validate_pod_update
 
 
@@ -36,6 +37,8 @@ def _default(obj: Object) -> None:
 
 def _prepare_create(obj: Object) -> None:
     obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj["spec"])}
+    if is_gated(obj):
+        obj["status"]["conditions"] = [dict(CONDITION)]
 
 
 def _prepare_status(new: Object, old: Object) -> None:

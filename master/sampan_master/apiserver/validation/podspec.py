@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sampan_api import meta
-from sampan_api.deletion_cost import COST, parse_deletion_cost
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.validation.affinity import validate_affinity, validate_spread
 from sampan_master.apiserver.validation.containers import validate_containers, validate_seccomp
 from sampan_master.apiserver.validation.ephemeral import validate_ephemeral_containers
 from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, quoted, required, unsupported
+from sampan_master.apiserver.validation.gates import (
+    is_gated,
+    validate_gated_creation,
+    validate_gates,
+    validate_gates_update,
+    without_what_may_change,
+)
 from sampan_master.apiserver.validation.names import (
     complain,
     dns_label,
@@ -50,20 +55,15 @@ def validate_pod_spec(spec: dict[str, Any], path: str = "spec") -> Errors:
             yield from complain(f"{path}.{field}", value, complaints)
     yield from validate_tolerations(spec.get("tolerations") or [], f"{path}.tolerations")
     yield from _host_aliases(spec.get("hostAliases") or [], f"{path}.hostAliases")
+    yield from validate_gates(spec.get("schedulingGates") or [], f"{path}.schedulingGates")
     yield from validate_spread(spec.get("topologySpreadConstraints") or [], f"{path}.topologySpreadConstraints")
 
 
 def validate_new_pod(obj: Object) -> Errors:
     spec = obj["spec"]
-    yield from validate_deletion_cost(meta.annotations(obj), "metadata.annotations")
     if spec.get("ephemeralContainers"):
         yield forbidden("spec.ephemeralContainers", "cannot be set on create")
-
-
-def validate_deletion_cost(annotations: dict[str, str], path: str) -> Errors:
-    text = annotations.get(COST)
-    if text is not None and parse_deletion_cost(text) is None:
-        yield invalid(f"{path}[{COST}]", text, "must be a 32bit integer")
+    yield from validate_gated_creation(obj)
 
 
 def _security(context: dict[str, Any], path: str) -> Errors:
@@ -121,21 +121,22 @@ _IMMUTABLE = (
 
 
 def validate_pod_update(new: Object, old: Object) -> Errors:
-    """Images, a shorter deadline and more tolerations may change; whatever else does is one error with a diff."""
+    """Images, a shorter deadline, more tolerations and fewer gates may change, and of a gated pod what it asks of
+    nodes; whatever else does is one error with a diff."""
     spec, before = new["spec"], old["spec"]
-    if not any(validate_deletion_cost(meta.annotations(old), "")):
-        yield from validate_deletion_cost(meta.annotations(new), "metadata.annotations")
     for field in ("containers", "initContainers"):
         if len(spec.get(field) or []) != len(before.get(field) or []):
             yield forbidden(f"spec.{field}", "pod updates may not add or remove containers")
             return
     yield from _deadline(spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds"))
     yield from _kept_tolerations(spec.get("tolerations") or [], before.get("tolerations") or [])
+    yield from validate_gates_update(new, old)
+    gated = is_gated(old)
     changed = [
         field
         for field in sorted(spec.keys() | before.keys())
-        if field not in ("activeDeadlineSeconds", "tolerations")
-        and _comparable(field, spec.get(field)) != _comparable(field, before.get(field))
+        if field not in ("activeDeadlineSeconds", "tolerations", "schedulingGates")
+        and _comparable(field, spec.get(field), gated) != _comparable(field, before.get(field), gated)
         and not (field == "terminationGracePeriodSeconds" and spec.get(field) == 1 and (before.get(field) or 0) < 0)
     ]
     if changed:
@@ -147,10 +148,10 @@ def _diff(field: str, before: dict[str, Any], after: dict[str, Any]) -> str:
     return f"- {field}: {quoted(before.get(field))}\n+ {field}: {quoted(after.get(field))}\n"
 
 
-def _comparable(field: str, value: Any) -> Any:
-    """The value without what may change: the images of containers."""
+def _comparable(field: str, value: Any, gated: bool) -> Any:
+    """The value without what may change: the images of containers; of a gated pod what it asks of nodes."""
     if field not in ("containers", "initContainers"):
-        return value
+        return without_what_may_change(field, value) if gated else value
     return [{k: v for k, v in container.items() if k != "image"} for container in value or []]
 
 
