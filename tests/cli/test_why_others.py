@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sampan_cli.why import namespaces, nodes, printing, scheduling, workloads
+from sampan_cli.discovery import Discovery
+from sampan_cli.errors import ServerError
+from sampan_cli.session import Session
+from sampan_cli.why import diagnosis, namespaces, nodes, printing, scheduling, workloads
 from sampan_cli.why.facts import PodFacts
 from sampan_cli.why.findings import Cause, Finding
-from sampan_cli.why.gather import selector_text
+from sampan_cli.why.gather import Gatherer, selector_text
 from sampan_cli.why.workloads import WorkloadFacts
 
 NOW = 1_700_000_000.0
@@ -76,16 +79,72 @@ def test_the_changes_of_the_nearest_node_are_the_causes() -> None:
     assert "Nearest node: n2, 1 change away:\n  1. lower the cpu request" in table
 
 
+@pytest.mark.parametrize(
+    ("key", "cause"),
+    [
+        ("gpu=yes", Cause.UNTOLERATED_TAINT),
+        ("node.kubernetes.io/not-ready", Cause.NODE_NOT_READY),
+        ("node.kubernetes.io/unreachable", Cause.NODE_SILENT),
+        ("node.kubernetes.io/disk-pressure", Cause.NODE_PRESSURE),
+    ],
+)
+def test_a_taint_that_tells_of_a_broken_node_is_the_nodes_cause(key: str, cause: Cause) -> None:
+    change = {"plugin": "TaintToleration", "reason": "node(s) had untolerated taint(s)", "fix": "",
+              "need": f"a toleration of {key}:NoSchedule", "have": f"{key}:NoSchedule"}  # fmt: skip
+    refusal = {**change, "count": 1, "nodes": ["n1"]}
+    verdict = {"total": 1, "refusals": [refusal], "nearest": {"node": "n1", "changes": [change]}}
+    assert scheduling.findings(PodFacts(pending("x"), NOW, verdict=verdict))[0].cause is cause
+    without = scheduling.findings(PodFacts(pending("x"), NOW, verdict={**verdict, "nearest": None}))
+    assert without[0].cause is cause
+
+
+class Refusing:
+    """An API server that has pods and nothing else."""
+
+    def __init__(self, code: int, **status: Any) -> None:
+        self.code, self.status = code, {"kind": "Status", "code": code, **status}
+
+    def call(self, method: str, path: str, *_: Any) -> Any:
+        raise ServerError(self.code, self.status)
+
+    def text(self, target: str) -> str:
+        raise ServerError(self.code, self.status)
+
+    def target(self, path: str, query: Any) -> str:
+        return path
+
+
+@pytest.mark.parametrize(
+    ("api", "note"),
+    [
+        (Refusing(404), "this server does not answer for its scheduler"),
+        (Refusing(405), "this server does not answer for its scheduler"),
+        (Refusing(403, reason="Forbidden", message='User "x" cannot post path'),
+         'the scheduler did not answer: User "x" cannot post path'),
+    ],
+)  # fmt: skip
+def test_a_server_that_does_not_answer_leaves_what_the_pod_itself_says(api: Any, note: str) -> None:
+    session = Session(api, Discovery(api), "default", False)
+    message = "0/1 nodes are available: 1 Insufficient cpu."
+    found = diagnosis.of(pending(message), Gatherer(session, api, NOW), NOW)
+    assert (found.findings[0].cause, found.asked.verdict, found.asked.note) == (
+        Cause.INSUFFICIENT_RESOURCES, None, note
+    )  # fmt: skip
+
+
 def test_gates_come_before_everything() -> None:
     found = scheduling.findings(PodFacts(pending("x", {"schedulingGates": [{"name": "a/b"}]}), NOW))
     assert (found[0].cause, "a/b" in found[0].text) == (Cause.SCHEDULING_GATED, True)
 
 
 def test_a_pod_that_waits_for_its_victims_names_those_that_still_stop() -> None:
-    victim = {"metadata": {"name": "old", "namespace": "default", "deletionGracePeriodSeconds": 30}}
+    metadata = {"name": "old", "namespace": "default", "deletionGracePeriodSeconds": 30}
+    preempted = {"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}]}
+    victim, other = {"metadata": metadata, "status": preempted}, {"metadata": {"name": "other"}}
     waiting = pending("0/3 nodes are available: 3 Insufficient cpu.", nominatedNodeName="n1")
-    found = scheduling.findings(PodFacts(waiting, NOW, leaving=(victim,)))
+    found = scheduling.findings(PodFacts(waiting, NOW, leaving=(other, victim)))
     assert found[0].cause is Cause.WAITING_FOR_PREEMPTION
+    assert "waits for 1 pod " in found[0].text
     assert found[0].evidence[0] == "default/old is still stopping (grace period 30 s)"
 
 

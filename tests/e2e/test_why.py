@@ -1,7 +1,8 @@
 """Broken manifests, each with a planted cause: `sampan why` names it and no other, as data and in words.
 
 Each file of `data/broken` says in its head what is asked (`ask`), the codes of the planted causes (`cause`), words that
-the answer must have (`words`, separated by `;`), and what is done once everything runs (`do`, a kubectl command).
+the answer must have (`words`, separated by `;`), and what is done (`do`, a kubectl command) once the pod that is asked
+about, or the one named by `after`, runs.
 """
 
 from __future__ import annotations
@@ -29,13 +30,21 @@ class Case:
     causes: list[str]
     words: tuple[str, ...]
     do: tuple[str, ...]
+    after: str
 
     @classmethod
     def read(cls, path: Path) -> Case:
         lines = path.read_text().splitlines()
         head = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
         words = tuple(word.strip() for word in head["words"].split(";"))
-        return cls(path.stem, head["ask"], head["cause"].split(", "), words, tuple(head.get("do", "").split()))
+        return cls(
+            path.stem,
+            head["ask"],
+            head["cause"].split(", "),
+            words,
+            tuple(head.get("do", "").split()),
+            head.get("after", head["ask"]),
+        )
 
     def missing(self, answer: dict[str, Any]) -> str:
         """What the answer lacks; "" when it names the planted causes and no other, with their words."""
@@ -85,6 +94,7 @@ def broken(cluster: Cluster, roles: None) -> Iterator[str]:
         cluster.kubectl(
             "patch", name, "-n", namespace, "--type=merge", "-p", '{"metadata":{"finalizers":null}}', check=False
         )
+    cluster.kubectl("delete", "priorityclass", "broken-important", check=False)
     cluster.kubectl("delete", "namespace", NAMESPACE, "broken-namespace", "--wait=false", check=False)
 
 
@@ -108,7 +118,7 @@ def test_at_least_forty_causes_are_planted() -> None:
 def test_why_names_every_planted_cause(cluster: Cluster, broken: str) -> None:
     apply_all(cluster)
     for case in (case for case in CASES if case.do):
-        eventually(lambda case=case: _is_settled(cluster, case), f"{case.ask} is there", timeout=60)
+        eventually(lambda case=case: _is_settled(cluster, case), f"{case.after} is there", timeout=60)
         cluster.kubectl(*case.do, "-n", broken)
     left = list(CASES)
 
@@ -119,6 +129,8 @@ def test_why_names_every_planted_cause(cluster: Cluster, broken: str) -> None:
         return [said for said in lacking.values() if said]
 
     eventually(lambda: _none(unnamed()), "every planted cause is named", timeout=60, pause=0.5)
+    nodes = why(cluster, *(f"node/{node['metadata']['name']}" for node in cluster.items("nodes")))
+    assert sorted(node["findings"][0]["cause"] for node in nodes) == ["NodeCordoned", "NodeTainted", "NothingWrong"]
 
 
 def _none(lacking: list[str]) -> bool:
@@ -128,7 +140,7 @@ def _none(lacking: list[str]) -> bool:
 
 def _is_settled(cluster: Cluster, case: Case) -> bool:
     """What is deleted must have come to the state whose deletion is broken."""
-    kind, _, name = case.ask.partition("/")
+    kind, _, name = case.after.partition("/")
     if kind == "pod":
         status = cluster.get("pod", name, "-n", NAMESPACE).get("status", {})
         return status.get("phase") == "Running"

@@ -14,6 +14,7 @@ from sampan_cli.why.workloads import WorkloadFacts
 
 _LOG_LINES = "5"
 _LEASES = ("kube-scheduler", "kube-controller-manager")
+_NOT_TO_BE_READ = (403, 404, 405)
 _ASKED_PODS = 3
 """Pods of one workload that the scheduler is asked about: replicas are alike."""
 
@@ -167,7 +168,7 @@ class Gatherer:
         try:
             return dict(self._api.call("GET", path))
         except ServerError as error:
-            if error.code in (403, 404):
+            if error.code in _NOT_TO_BE_READ:
                 return None
             raise
 
@@ -175,7 +176,7 @@ class Gatherer:
         try:
             return tuple(self._api.call("GET", path, query).get("items") or ())
         except ServerError as error:
-            if error.code in (403, 404, 405):
+            if error.code in _NOT_TO_BE_READ:
                 return ()
             raise
 

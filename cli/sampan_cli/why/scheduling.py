@@ -41,6 +41,11 @@ _BY_WORDS = (
     ("free ports", Cause.PORT_CONFLICT),
     ("topology spread", Cause.TOPOLOGY_SPREAD),
 )
+_BROKEN_NODES = {
+    "node.kubernetes.io/not-ready": Cause.NODE_NOT_READY,
+    "node.kubernetes.io/unreachable": Cause.NODE_SILENT,
+    "-pressure:": Cause.NODE_PRESSURE,
+}
 _WHAT_HELPS = {
     Cause.INSUFFICIENT_RESOURCES: "request less, end other pods, or add a node",
     Cause.NODE_AFFINITY: "label a node as the pod asks, or ask for less in nodeSelector and affinity",
@@ -82,7 +87,7 @@ def _preempting(facts: PodFacts) -> Finding:
     who, node = subject(facts.pod), facts.pod["status"]["nominatedNodeName"]
     text = f"{who} was promised room on {node}, for which pods of lower priority are evicted."
     seen = []
-    for victim in facts.leaving:
+    for victim in filter(_was_preempted, facts.leaving):
         metadata = victim["metadata"]
         seen.append(f"{metadata['namespace']}/{metadata['name']} is still stopping"
                     f" (grace period {metadata.get('deletionGracePeriodSeconds', '?')} s)")  # fmt: skip
@@ -90,6 +95,10 @@ def _preempting(facts: PodFacts) -> Finding:
         text += f" It waits for {counted(len(seen), 'pod')} to end."
     fix = "wait for them; `sampan why` of one says what holds it" if seen else "wait: it is tried again at any moment"
     return Finding(Cause.WAITING_FOR_PREEMPTION, who, text, (*seen, *_condition_words(facts.pod)), fix)
+
+
+def _was_preempted(pod: Object) -> bool:
+    return (condition(pod, "DisruptionTarget") or {}).get("reason") == "PreemptionByScheduler"
 
 
 def _not_attempted(facts: PodFacts) -> Finding:
@@ -136,13 +145,11 @@ def _from_verdict(facts: PodFacts, verdict: Object) -> list[Finding]:
         others = len(changes) - 1
         also = f" ({counted(others, 'other change')} needed there)" if others else ""
         return [
-            Finding(cause_of(c["plugin"], c["reason"]), who, _sentence(who, verdict, where, c, also), seen, c["fix"])
-            for c in changes
+            Finding(_cause(c), who, _sentence(who, verdict, where, c, also), () if i else seen, c["fix"])
+            for i, c in enumerate(changes)
         ]
     return [
-        Finding(
-            cause_of(r["plugin"], r["reason"]), who, f"{who} fits no node: {r['count']} {r['reason']}.", seen, r["fix"]
-        )
+        Finding(_cause(r), who, f"{who} fits no node: {r['count']} {r['reason']}.", seen, r["fix"])
         for r in verdict["refusals"]
     ]
 
@@ -184,6 +191,14 @@ def _reasons(said: str) -> list[tuple[int, str]]:
     parts = re.split(r", (?=\d+ )", match[1])
     counts = [(int(m[1]), m[2]) for part in parts if (m := _COUNTED.match(part.strip().rstrip(".")))]
     return sorted(counts, key=lambda pair: -pair[0])
+
+
+def _cause(refused: Object) -> Cause:
+    """Taints that tell of the node's own condition are not the pod's to tolerate."""
+    for key, cause in _BROKEN_NODES.items():
+        if refused["plugin"] == "TaintToleration" and key in str(refused.get("need")):
+            return cause
+    return cause_of(refused["plugin"], refused["reason"])
 
 
 def cause_of(plugin: str, reason: str) -> Cause:

@@ -77,13 +77,17 @@ def _nobody(facts: WorkloadFacts) -> Finding | None:
     text = f"Nothing acts on {subject(obj)}, made {created} ago: no controller of the kind {obj['kind']} runs here."
     seen_words = ("its status names no generation that a controller has seen", *_manager(facts))
     fix = "start the controllers"
-    if obj["kind"] not in ("ReplicaSet", "ReplicationController"):
-        fix += f"; where none acts on the kind {obj['kind']} (the server warned of it at creation), use a ReplicaSet"
+    if is_fresh(_lease(facts), facts.now):
+        fix = f"the controllers that run do not know the kind {obj['kind']} (the server warned of it): use a ReplicaSet"
     return Finding(Cause.NO_CONTROLLER, subject(obj), text, seen_words, fix)
 
 
+def _lease(facts: WorkloadFacts) -> Object | None:
+    return next((each for each in facts.leases if each["metadata"]["name"] == _MANAGER), None)
+
+
 def _manager(facts: WorkloadFacts) -> tuple[str, ...]:
-    lease = next((each for each in facts.leases if each["metadata"]["name"] == _MANAGER), None)
+    lease = _lease(facts)
     if lease is None:
         return ()
     renewed = ago((lease.get("spec") or {}).get("renewTime"), facts.now)
