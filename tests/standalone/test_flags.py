@@ -3,12 +3,17 @@
 import asyncio
 import json
 import socket
+from dataclasses import replace
 
 import pytest
+from aiohttp import ClientError, ClientSession, TCPConnector
 from sampan_api.clock import VirtualClock
+from sampan_api.kubeconfig import Access
+from sampan_api.tls import client_context
+from sampan_master.pki import Authority
 from sampan_master.prometheus import process
 from sampan_master.standalone import scheduler, settings
-from sampan_master.standalone.process import Standalone
+from sampan_master.standalone.process import Standalone, _access
 from sampan_master.standalone.serving import serving
 
 
@@ -113,12 +118,9 @@ async def test_a_server_that_is_not_there_is_named_and_asked_again(tmp_path, cap
 
 
 async def test_health_and_metrics_are_served():
-    from aiohttp import ClientSession
-
     state = {"ready": "not yet"}
     checks = {"informer-sync": lambda: state["ready"]}
-    asked = parsed("--port", "1")
-    asked = settings.StandaloneSettings(**{**{f: getattr(asked, f) for f in asked.__slots__}, "port": 0})
+    asked = replace(parsed(), port=0)
     async with serving(asked, {"ping": lambda: ""}, checks, [process], {}) as url, ClientSession() as session:
 
         async def get(path):
@@ -134,3 +136,30 @@ async def test_health_and_metrics_are_served():
         status, told = await get("/metrics")
         assert status == 200
         assert "# TYPE process_resident_memory_bytes gauge" in told
+
+
+async def test_over_tls_who_asks_must_show_a_certificate(tmp_path):
+    authority = Authority.load_or_create(tmp_path / "pki")
+    server = authority.issue_server(["127.0.0.1"])
+    for name, content in (("crt", server.cert_pem), ("key", server.key_pem), ("ca", authority.ca_pem)):
+        (tmp_path / name).write_bytes(content)
+    files = ("--tls-cert-file", str(tmp_path / "crt"), "--tls-private-key-file", str(tmp_path / "key"))
+    asked = replace(parsed(*files, "--client-ca-file", str(tmp_path / "ca"), "--bind-address", "0.0.0.0"), port=0)
+    pair = authority.issue_client("prometheus")
+    shown = Access(ca_pem=authority.ca_pem.decode(), certificate_pem=pair.cert_pem, key_pem=pair.key_pem)
+    async with serving(asked, {"ping": lambda: ""}, {}, [process], {}) as url:
+        url = url.replace("0.0.0.0", "127.0.0.1")
+        assert url.startswith("https://")
+        async with ClientSession(connector=TCPConnector(ssl=client_context(shown))) as session:
+            assert (await session.get(f"{url}/metrics")).status == 200
+        nobody = client_context(shown._replace(certificate_pem=b"", key_pem=b""))
+        async with ClientSession(connector=TCPConnector(ssl=nobody)) as session:
+            with pytest.raises(ClientError):
+                await session.get(f"{url}/livez")
+
+
+def test_a_server_may_be_named_instead_of_the_kubeconfig_s(tmp_path):
+    assert _access(parsed("--master", "https://elsewhere:6443/")).server == "https://elsewhere:6443"
+    path = written(tmp_path, "https://127.0.0.1:1", token="t")
+    found = _access(parsed("--kubeconfig", str(path), "--master", "https://elsewhere:6443"))
+    assert (found.server, found.token) == ("https://elsewhere:6443", "t")
