@@ -8,6 +8,7 @@ import pytest
 from sampan_api.client import SERVICES
 from sampan_master.scheduler.engine import Engine
 from sampan_master.scheduler.plugins.pod_topology_spread import PLUGIN
+from sampan_master.scheduler.plugins.pod_topology_spread.counting import index_of
 from sampan_master.scheduler.profile import Profile
 from sampan_master.scheduler.signature import signature
 from spreading import HOST, TAINT, cluster_of, hard, node, placed, pod, soft
@@ -218,9 +219,11 @@ def check(world, new):
     assert (None if score is None else score.tolist()) == (slow.scores(feasible) if slow.soft else None)
 
 
-@pytest.mark.parametrize("seed", range(15))
-def test_counts_kept_pod_by_pod_are_those_made_anew(seed):
+@pytest.mark.parametrize("kept_bytes", [0, 150, 1 << 20])
+@pytest.mark.parametrize("seed", range(10))
+def test_counts_kept_pod_by_pod_are_those_made_anew(seed, kept_bytes):
     world = World(seed)
+    index_of(world.cluster).kept_bytes = kept_bytes
     kinds = [world.new_pod() for _ in range(4)]
     for i in range(120):
         world.step()

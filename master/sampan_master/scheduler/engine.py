@@ -29,7 +29,7 @@ from sampan_master.scheduler.signature import Signature
 INFEASIBLE = -1
 V = TypeVar("V")
 _KEPT_BYTES = 48 << 20
-_STATE_ARRAYS = 8
+_STATE_ARRAYS = 2
 
 
 @dataclass(slots=True)
@@ -153,6 +153,8 @@ class Engine:
         moves = cluster.moves
         depends = relation.depends(cluster, pod)
         made_at = (nodes.node_changes.position, nodes.size, cluster.namespace_position, depends)
+        if cache.state is not None and cache.made_at == made_at and relation.follows:
+            return cache.state
         missed = moves.since(cache.position) if cache.made_at == made_at else None
         if cache.state is None or missed is None or len(missed) > 4 * nodes.size:
             cache.state, cache.made_at = relation.prepare(cluster, pod), made_at

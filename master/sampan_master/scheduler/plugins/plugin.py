@@ -111,12 +111,15 @@ class Relation:
     """`concerns` and `depends` are asked at every attempt and must be cheap: most pods have no relations.
 
     Pods with equal `key` share a state. `depends` is what else it was made from, beside Nodes, Namespaces and pods.
+    Where it also brings all states up to date with the pods, the relation `follows` by itself: its states are told
+    only of what is supposed.
     """
 
     concerns: Callable[[Cluster, Signature], bool]
     prepare: Callable[[Cluster, Signature], RelationState]
     key: Callable[[Signature], Hashable] = lambda pod: (pod.placement, pod.relations)
     depends: Callable[[Cluster, Signature], Hashable] = lambda cluster, pod: None
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

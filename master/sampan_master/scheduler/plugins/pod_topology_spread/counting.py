@@ -1,84 +1,163 @@
-"""How many pods a selector selects in each domain of a topology, kept true one pod at a time.
+"""How many pods a selector selects in each domain of a topology, for all pods that ask for it at once.
 
-A domain is one value of a node label. Rows where a node takes no part (it lacks a topology key, or the pod's node
-affinity or tolerations keep it away and the constraint honours that) belong to their domain, but are not counted.
+    pod (topology, selector) ──► DomainCounts, one for all that ask for the same
+    each pod that moves      ──► the few counts whose selectors select it, found once per group of equal pods
+
+So a placement costs the counts it changes, however many kinds of pods are spread. What follows from Node objects alone
+(`layout`) is kept beside them; all of it is made anew when a Node changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from sampan_master.scheduler.cluster import Cluster
-from sampan_master.scheduler.columns import Bools, Ints, NodeColumns
-from sampan_master.scheduler.plugins import node_affinity, taint_toleration
-from sampan_master.scheduler.pod_terms import LabelSelector, SpreadConstraint, matches
-from sampan_master.scheduler.signature import Relations, Signature
+from sampan_master.scheduler.plugins.by_label import GroupsByLabel, TermsByLabel
+from sampan_master.scheduler.plugins.pod_topology_spread.topology import Topology
+from sampan_master.scheduler.pod_terms import LabelSelector, matches
+from sampan_master.scheduler.signature import Relations
 
-PodsPerRow: TypeAlias = Callable[[LabelSelector], Ints]
-"""How many pods a selector counts on each row."""
+T = TypeVar("T")
+_Key: TypeAlias = "tuple[Topology, str, LabelSelector]"
+_KEPT_BYTES = 64 << 20
+_FEW = 8
 
 
 class DomainCounts:
-    """`counts[of_row[row]]` is what `row` shares with the others of its domain; the last entry is for rows that have
-    no such label. Only rows that are `counted` add to it."""
+    """`counts[number]` pods are in the domain of that number."""
 
-    def __init__(self, selector: LabelSelector, of_row: Ints, counted: Bools, counts: Ints) -> None:
-        self.of_row, self.counts, self._counted, self._selector = of_row, counts, counted, selector
+    def __init__(self, topology: Topology, namespace: str, selector: LabelSelector) -> None:
+        self.topology, self._namespace, self._selector = topology, namespace, selector
+        self.counts = np.zeros(topology.numbers, np.int64)
 
     def selects(self, pod: Relations) -> bool:
-        return selects(self._selector, pod)
+        """A selector without requirements would select all pods, but counts none (upstream's countPodsMatchSelector);
+        pods that terminate are as good as gone."""
+        if pod.namespace != self._namespace or pod.terminating or not self._selector:
+            return False
+        return matches(self._selector, dict(pod.labels))
 
     def add(self, row: int, sign: int) -> None:
-        if self._counted[row]:
-            self.counts[self.of_row[row]] += sign
+        if self.topology.counted[row]:
+            self.counts[self.topology.of_row[row]] += sign
+
+    def add_all(self, pods: Mapping[int, int]) -> None:
+        """So many pods on each of these rows."""
+        if len(pods) <= _FEW:
+            for row, count in pods.items():
+                self.add(row, count)
+            return
+        rows, counts = np.fromiter(pods, np.int64, len(pods)), np.fromiter(pods.values(), np.int64, len(pods))
+        counted = self.topology.counted[rows]
+        np.add.at(self.counts, self.topology.of_row[rows[counted]], counts[counted])
 
 
-def selects(selector: LabelSelector, pod: Relations) -> bool:
-    """A selector without requirements would select all pods, but counts none (upstream's countPodsMatchSelector)."""
-    return bool(selector) and not pod.terminating and matches(selector, dict(pod.labels))
+@dataclass(slots=True)
+class _Group:
+    size: int
+    counted_by: list[DomainCounts] = field(default_factory=list)
 
 
-def pods_per_row(cluster: Cluster, namespace: str, selector: LabelSelector) -> Ints:
-    total = np.zeros(cluster.nodes.size, np.int64)
-    if not selector:
-        return total
-    for group, rows in cluster.groups.items():
-        if group.namespace == namespace and selects(selector, group):
-            where = np.fromiter(rows.keys(), np.int64, len(rows))
-            total[where] += np.fromiter(rows.values(), np.int64, len(rows))
-    return total
+class SpreadIndex:
+    """What is counted in one cluster. `generation` rises when all counts were given up: what holds some must ask for
+    them anew, as it must when a Node has changed."""
+
+    def __init__(self) -> None:
+        self.kept_bytes = _KEPT_BYTES
+        self.generation = 0
+        self._made_at = (-1, -1)
+        self._position = -1
+        self._layouts: dict[Hashable, Any] = {}
+        self._read_all({})
+
+    def sync(self, cluster: Cluster) -> None:
+        nodes, moves = cluster.nodes, cluster.moves
+        made_at = (nodes.node_changes.position, nodes.size)
+        if made_at != self._made_at:
+            self._made_at = made_at
+            self._layouts.clear()
+            self._give_up()
+        if moves.position == self._position:
+            return
+        missed = moves.since(self._position) if self._position >= 0 else None
+        if missed is None or len(missed) > 2 * len(cluster.groups) + 10_000:
+            self._read_all(cluster.groups)
+        else:
+            for row, group, sign in missed:
+                self._moved(row, group, sign)
+        self._position = moves.position
+
+    def layout(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What follows from Node objects, made when it is first asked for since a Node changed."""
+        known: T | None = self._layouts.get(key)
+        if known is None:
+            known = self._layouts[key] = make()
+        return known
+
+    def counts(self, cluster: Cluster, topology: Topology, namespace: str, selector: LabelSelector) -> DomainCounts:
+        """Those of a topology that is in a layout. Kept true by `sync`."""
+        key = (topology, namespace, selector)
+        known = self._counts.get(key)
+        if known is not None:
+            return known
+        if self._bytes > self.kept_bytes:
+            self._give_up()
+        made = self._counts[key] = DomainCounts(topology, namespace, selector)
+        self._bytes += made.counts.nbytes
+        if selector:
+            self._terms.add(key, selector, (namespace,))
+            for group in self._by_label.candidates(selector, (namespace,)):
+                if made.selects(group):
+                    made.add_all(cluster.groups[group])
+                    self._groups[group].counted_by.append(made)
+        return made
+
+    def _give_up(self) -> None:
+        self.generation += 1
+        self._counts: dict[_Key, DomainCounts] = {}
+        self._terms: TermsByLabel[_Key] = TermsByLabel()
+        self._bytes = 0
+        for group in self._groups.values():
+            group.counted_by.clear()
+
+    def _read_all(self, groups: Mapping[Relations, Mapping[int, int]]) -> None:
+        self._groups: dict[Relations, _Group] = {}
+        self._by_label = GroupsByLabel()
+        self._give_up()
+        for group, rows in groups.items():
+            if not group.terminating:
+                self._groups[group] = _Group(sum(rows.values()))
+                self._by_label.add(group)
+
+    def _moved(self, row: int, pod: Relations, sign: int) -> None:
+        if pod.terminating:
+            return
+        group = self._groups.get(pod)
+        if group is None:
+            candidates = [self._counts[key] for key in self._terms.candidates(pod)]
+            group = self._groups[pod] = _Group(0, [counts for counts in candidates if counts.selects(pod)])
+            self._by_label.add(pod)
+        group.size += sign
+        for counts in group.counted_by:
+            counts.add(row, sign)
+        if not group.size:
+            del self._groups[pod]
+            self._by_label.remove(pod)
 
 
-def domain_of_row(nodes: NodeColumns, key: str) -> tuple[Ints, list[str]]:
-    """The number of each row's domain, and what the domains are called. The number after the last one stands for
-    rows without the label, or without a node."""
-    column = nodes.label_column(key)
-    names = list(column.values)
-    codes = column.codes[: nodes.size]
-    return np.where(nodes.live[: nodes.size] & (codes >= 0), codes, len(names)), names
+_indices: WeakKeyDictionary[Cluster, SpreadIndex] = WeakKeyDictionary()
+"""One for each cluster, whatever plug-ins and profiles look at it."""
 
 
-def has_all(nodes: NodeColumns, constraints: tuple[SpreadConstraint, ...]) -> Bools:
-    """Which rows are nodes with every topology key."""
-    result = nodes.live[: nodes.size].copy()
-    for constraint in constraints:
-        result &= nodes.label_column(constraint.topology_key).codes[: nodes.size] >= 0
-    return result
-
-
-def included(nodes: NodeColumns, pod: Signature, constraint: SpreadConstraint) -> Bools:
-    """Which rows the node inclusion policies (KEP-3094) let take part."""
-    rows = slice(0, nodes.size)
-    result = nodes.live[rows].copy()
-    if constraint.honor_affinity:
-        result &= node_affinity.mask(nodes, pod, rows)
-    if constraint.honor_taints:
-        result &= taint_toleration.mask(nodes, pod, rows)
-    return result
-
-
-def sum_by(domain: Ints, counted: Bools, pods: Ints, domains: int) -> Ints:
-    return np.bincount(domain[counted], weights=pods[counted], minlength=domains).astype(np.int64)
+def index_of(cluster: Cluster) -> SpreadIndex:
+    """Up to date."""
+    index = _indices.get(cluster)
+    if index is None:
+        index = _indices[cluster] = SpreadIndex()
+    index.sync(cluster)
+    return index

@@ -19,60 +19,56 @@ import numpy.typing as npt
 
 from sampan_master.scheduler.columns import Bools, Ints, NodeColumns
 from sampan_master.scheduler.plugins.plugin import MAX_SCORE
-from sampan_master.scheduler.plugins.pod_topology_spread.counting import (
-    DomainCounts,
-    PodsPerRow,
-    domain_of_row,
-    has_all,
-    included,
-    sum_by,
-)
+from sampan_master.scheduler.plugins.pod_topology_spread.counting import DomainCounts
 from sampan_master.scheduler.plugins.pod_topology_spread.defaults import HOSTNAME
+from sampan_master.scheduler.plugins.pod_topology_spread.topology import Topology, by_label, by_row, has_all, included
 from sampan_master.scheduler.pod_terms import SpreadConstraint
 from sampan_master.scheduler.signature import Signature
 
 Floats: TypeAlias = "npt.NDArray[np.floating[Any]]"
 
 
-class SoftConstraint:
-    """`domains` is the domain of each cell in `counts`, None when each is its own; cells that are not `labelled` have
-    none."""
+@dataclass(frozen=True, slots=True)
+class _Domains:
+    """One constraint's part in a layout: the domain of each cell, None when each is its own, and which cells have one,
+    None when all have."""
 
-    def __init__(self, max_skew: int, counts: DomainCounts, domains: Ints | None, labelled: Bools) -> None:
-        self.counts, self._max_skew, self._domains = counts, max_skew, domains
-        self._labelled = None if labelled.all() else labelled
+    topology: Topology
+    max_skew: int
+    of_cell: Ints | None
+    labelled: Bools | None
 
     def among(self, cells: Ints) -> _Terms:
         """For these cells, which are all there are to score. Cells without a label are one more domain, but score
         nothing there."""
-        if self._domains is None:
-            domains, size = cells, cells.size
+        if self.of_cell is None:
+            numbers, size = cells, cells.size
         else:
-            domains = self._domains.take(cells)
-            size = int(np.count_nonzero(np.bincount(domains)))
+            numbers = self.of_cell.take(cells)
+            size = int(np.count_nonzero(np.bincount(numbers)))
         weight = log(size + 2)
-        if self._labelled is None:
-            return _Terms(self.counts, domains, weight, float(self._max_skew - 1))
-        labelled = self._labelled[cells]
-        return _Terms(self.counts, domains, weight * labelled, (self._max_skew - 1.0) * labelled)
+        if self.labelled is None:
+            return _Terms(numbers, weight, float(self.max_skew - 1))
+        labelled = self.labelled[cells]
+        return _Terms(numbers, weight * labelled, (self.max_skew - 1.0) * labelled)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Terms:
-    """What one constraint adds to the score of some cells: their counts times `weight`, plus `tolerance`."""
+    """What one constraint adds to the score of some cells: the counts of their domains times `weight`, and
+    `tolerance`."""
 
-    counts: DomainCounts
-    domains: Ints
+    numbers: Ints
     weight: float | Floats
     tolerance: float | Floats
 
-    def raw(self) -> Floats:
-        scores: Floats = self.counts.counts.take(self.domains) * self.weight
+    def raw(self, counts: DomainCounts) -> Floats:
+        scores: Floats = counts.counts.take(self.numbers) * self.weight
         scores += self.tolerance
         return scores
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Feasible:
     """What follows from the set of feasible rows alone: it seldom changes from one pod to the next.
 
@@ -84,19 +80,24 @@ class _Feasible:
     terms: list[_Terms]
 
 
-class SoftConstraints:
+class SoftLayout:
     """`cell_of_row` is None when each row is a cell. Cells that are not `scored` lack a topology key; the score there
     is 0."""
 
-    def __init__(self, constraints: list[SoftConstraint], cell_of_row: Ints | None, scored: Bools) -> None:
-        self.constraints, self._cell_of_row, self._scored = constraints, cell_of_row, scored
+    def __init__(self, domains: list[_Domains], cell_of_row: Ints | None, scored: Bools) -> None:
+        self._domains, self._cell_of_row, self._scored = domains, cell_of_row, scored
         self._feasible: _Feasible | None = None
 
-    def score(self, rows: Ints) -> Ints:
+    @property
+    def topologies(self) -> list[Topology]:
+        return [domains.topology for domains in self._domains]
+
+    def score(self, rows: Ints, counts: list[DomainCounts]) -> Ints:
+        """By the counts of each topology."""
         feasible = self._feasible
         if feasible is None or not np.array_equal(feasible.rows, rows):
             feasible = self._feasible = self._look_at(rows)
-        score = _normalised(_raw(feasible.terms)) if feasible.cells.size else feasible.cells
+        score = _normalised(_raw(feasible.terms, counts)) if feasible.cells.size else feasible.cells
         if feasible.cell_of_row is None:
             return score
         table = np.zeros(self._scored.size, np.int64)
@@ -111,14 +112,14 @@ class SoftConstraints:
             cell_of_row = self._cell_of_row.take(rows)
             there = np.bincount(cell_of_row, minlength=self._scored.size) > 0
             cells = np.flatnonzero(there & self._scored)
-        return _Feasible(rows, cells, cell_of_row, [constraint.among(cells) for constraint in self.constraints])
+        return _Feasible(rows, cells, cell_of_row, [domains.among(cells) for domains in self._domains])
 
 
-def _raw(terms: list[_Terms]) -> Ints:
+def _raw(terms: list[_Terms], counts: list[DomainCounts]) -> Ints:
     """In the order of the constraints, as floating point would have it."""
-    total = terms[0].raw()
-    for term in terms[1:]:
-        total += term.raw()
+    total = terms[0].raw(counts[0])
+    for term, each in zip(terms[1:], counts[1:], strict=True):
+        total += term.raw(each)
     total += 0.5
     return np.floor(total, out=total).astype(np.int64)
 
@@ -128,42 +129,30 @@ def _normalised(raw: Ints) -> Ints:
     return MAX_SCORE * (most + least - raw) // most if most else np.full(raw.size, MAX_SCORE, np.int64)
 
 
-def soft_constraints(
-    nodes: NodeColumns,
-    pod: Signature,
-    constraints: tuple[SpreadConstraint, ...],
-    pods: PodsPerRow,
-    *,
-    require_all: bool,
-) -> SoftConstraints:
+def soft_layout(
+    nodes: NodeColumns, pod: Signature, constraints: tuple[SpreadConstraint, ...], *, require_all: bool
+) -> SoftLayout:
     """`require_all`: nodes that lack a topology key are not scored, nor counted."""
     scored = has_all(nodes, constraints) if require_all else np.ones(nodes.size, np.bool_)
-    counts = [_counts(nodes, pod, constraint, scored, pods) for constraint in constraints]
     by_host = [constraint.topology_key == HOSTNAME for constraint in constraints]
-    cell_of_row, rows = (None, nodes.row_numbers[: nodes.size]) if any(by_host) else _cells([c.of_row for c in counts])
+    topologies = [
+        by_row(nodes) if own else by_label(nodes, c.topology_key, scored & included(nodes, pod, c))
+        for c, own in zip(constraints, by_host, strict=True)
+    ]
+    each_its_own = any(by_host)
+    cell_of_row, rows = (None, nodes.row_numbers[: nodes.size]) if each_its_own else _cells(topologies)
     made = []
-    for constraint, each, own in zip(constraints, counts, by_host, strict=True):
+    for constraint, topology, own in zip(constraints, topologies, by_host, strict=True):
         labelled = has_all(nodes, (constraint,))[rows]
-        made.append(SoftConstraint(constraint.max_skew, each, None if own else each.of_row[rows], labelled))
-    return SoftConstraints(made, cell_of_row, scored[rows])
+        of_cell = None if own else topology.of_row[rows]
+        made.append(_Domains(topology, constraint.max_skew, of_cell, None if labelled.all() else labelled))
+    return SoftLayout(made, cell_of_row, scored[rows])
 
 
-def _cells(domains: list[Ints]) -> tuple[Ints, Ints]:
+def _cells(topologies: list[Topology]) -> tuple[Ints, Ints]:
     """The cell of each row, and one row of each cell."""
-    combined = domains[0]
-    for others in domains[1:]:
-        _, combined = np.unique(combined * (others.max(initial=0) + 1) + others, return_inverse=True)
+    combined = topologies[0].of_row
+    for topology in topologies[1:]:
+        _, combined = np.unique(combined * topology.numbers + topology.of_row, return_inverse=True)
     _, rows, cell_of_row = np.unique(combined, return_index=True, return_inverse=True)
     return cell_of_row.astype(np.int64), rows
-
-
-def _counts(
-    nodes: NodeColumns, pod: Signature, constraint: SpreadConstraint, scored: Bools, pods: PodsPerRow
-) -> DomainCounts:
-    selector = constraint.selector
-    if constraint.topology_key == HOSTNAME:
-        rows = nodes.row_numbers[: nodes.size]
-        return DomainCounts(selector, rows, np.ones(nodes.size, np.bool_), pods(selector).copy())
-    domain, names = domain_of_row(nodes, constraint.topology_key)
-    counted = scored & included(nodes, pod, constraint)
-    return DomainCounts(selector, domain, counted, sum_by(domain, counted, pods(selector), len(names) + 1))
