@@ -131,6 +131,29 @@ def test_everything_off_and_a_few_on(read):
     assert profile.preemption is None
 
 
+def test_pods_are_placed_by_the_profile_their_scheduler_name_says(read):
+    pack = {"scoringStrategy": {"type": "MostAllocated"}}
+    plugins = {"score": disabled("*") | enabled("NodeResourcesFit")}
+    packer = {"schedulerName": "packer", "plugins": plugins, **args("NodeResourcesFit", **pack)}
+    planner = Planner(read(profiles=[{"schedulerName": "default-scheduler"}, packer]))
+    for name in ("full", "empty"):
+        room = {"cpu": "4", "memory": "4Gi", "pods": "9"}
+        planner.put_node({"metadata": {"name": name}, "spec": {}, "status": {"allocatable": room}})
+
+    def pod(name, scheduler, node=""):
+        containers = [{"name": "c", "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}}]
+        metadata = {"name": name, "namespace": "d", "uid": name, "creationTimestamp": "2024-01-01T00:00:00Z"}
+        return {"metadata": metadata, "spec": {"containers": containers, "schedulerName": scheduler, "nodeName": node}}
+
+    planner.put_pod(pod("there", "default-scheduler", "full"), 0.0)
+    chosen = {}
+    for scheduler in ("packer", "default-scheduler", "nobody"):
+        planner.put_pod(pod(scheduler, scheduler), 0.0)
+        while (decision := planner.next(0.0)) is not None:
+            chosen[scheduler] = decision.node
+    assert chosen == {"packer": "full", "default-scheduler": "empty"}
+
+
 def test_without_preemption_nobody_is_evicted(read):
     config = read(profiles=one(plugins={"postFilter": disabled("DefaultPreemption")}))
 
@@ -229,12 +252,16 @@ def test_null_is_as_absent(read):
             "profiles[0].plugins.score.enabled[0].name: Required value",
         ),
         (
-            {"profiles": one(plugins={"filter": enabled("NodeFit")})},
-            'profiles[0].plugins.filter.enabled[0].name: plugin "NodeFit" does not exist: must be one of DefaultBinder',
+            {"profiles": one(plugins={"filter": enabled("Gpus")})},
+            'profiles[0].plugins.filter.enabled[0].name: plugin "Gpus" does not exist: must be one of DefaultBinder',
         ),
         (
-            {"profiles": one(plugins={"filter": disabled("NodeFit")})},
-            'profiles[0].plugins.filter.disabled[0].name: plugin "NodeFit" does not exist: must be * or one of',
+            {"profiles": one(plugins={"filter": enabled("NodePort")})},
+            'profiles[0].plugins.filter.enabled[0].name: plugin "NodePort" does not exist: did you mean "NodePorts"?',
+        ),
+        (
+            {"profiles": one(plugins={"filter": disabled("Gpus")})},
+            'profiles[0].plugins.filter.disabled[0].name: plugin "Gpus" does not exist: must be one of *, Def',
         ),
         (
             {"profiles": one(plugins={"score": enabled("NodeName")})},

@@ -8,7 +8,8 @@ of multiPoint, then what is named at the point alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sampan_master.scheduler.configuration.models import NamedPlugin, Plugins, PluginSet
@@ -48,13 +49,12 @@ class Running:
 
 def problems(plugins: Plugins, points_of: Mapping[str, frozenset[str]], path: str) -> Iterator[str]:
     """Names nobody knows, plug-ins that have no part in the point they are enabled at, and names given twice."""
-    known = ", ".join(sorted(points_of))
     for point, given in _sets(plugins):
         seen: set[str] = set()
         for i, one in enumerate(given.enabled):
             at = f"{path}.{point}.enabled[{i}]"
             if one.name not in points_of:
-                yield f'{at}.name: plugin "{one.name}" does not exist: must be one of {known}'
+                yield f"{at}.name: {unknown(one.name, points_of)}"
             elif point != "multiPoint" and point not in points_of[one.name]:
                 parts = ", ".join(sorted(points_of[one.name], key=POINTS.index))
                 yield f'{at}: plugin "{one.name}" does not extend {point}, but {parts}'
@@ -64,7 +64,13 @@ def problems(plugins: Plugins, points_of: Mapping[str, frozenset[str]], path: st
         for i, one in enumerate(given.disabled):
             at = f"{path}.{point}.disabled[{i}]"
             if one.name != "*" and one.name not in points_of:
-                yield f'{at}.name: plugin "{one.name}" does not exist: must be * or one of {known}'
+                yield f"{at}.name: {unknown(one.name, ('*', *points_of))}"
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), 1)
+    instead = f'did you mean "{close[0]}"?' if close else f"must be one of {', '.join(sorted(known))}"
+    return f'plugin "{name}" does not exist: {instead}'
 
 
 def warnings(plugins: Plugins, path: str) -> Iterator[str]:

@@ -107,8 +107,7 @@ def _made(profile: models.Profile, path: str, wrong: list[str]) -> _Made:
     seen: set[str] = set()
     for i, given in enumerate(profile.pluginConfig):
         if given.name not in KNOWN:
-            known_names = ", ".join(sorted(KNOWN))
-            wrong.append(f'{path}[{i}].name: plugin "{given.name}" does not exist: must be one of {known_names}')
+            wrong.append(f"{path}[{i}].name: {points.unknown(given.name, KNOWN)}")
             continue
         if given.name in seen:
             wrong.append(f'{path}[{i}]: repeated config for plugin "{given.name}"')
