@@ -175,9 +175,11 @@ async def settle(
     whenever nobody writes any more: whether something was done that begins it all anew."""
     clock = cluster.clock
     end, since = clock.monotonic() + patience, clock.monotonic()
+    seen = await cluster.store.revision()
     while True:
-        if await _act(cluster) or disturbed():
-            since = clock.monotonic()
+        revision = await _act(cluster)
+        if revision != seen or disturbed():
+            seen, since = revision, clock.monotonic()
             assert since < end, f"it is not quiet after {patience} s"
             continue
         rest = since + quiet
@@ -186,14 +188,14 @@ async def settle(
         await clock.advance(min(clock.next_wake or rest, rest) - clock.monotonic())
 
 
-async def _act(cluster: Cluster) -> bool:
-    """Lets everybody run as long as somebody writes, at one moment; False when nobody did."""
-    before = seen = await cluster.store.revision()
+async def _act(cluster: Cluster) -> int:
+    """Lets everybody run as long as somebody writes, at one moment; the revision that is reached."""
+    seen = await cluster.store.revision()
     while True:
         await cluster.clock.advance(0)
         revision = await cluster.store.revision()
         if revision == seen:
-            return revision != before
+            return revision
         seen = revision
 
 
