@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -116,13 +116,16 @@ class Engine:
         crowded = self.cluster.promised_among(rows, priority)
         if crowded.size:
             refusals = self.with_promises(pod, crowded, uid, priority).refusals()
-            rows = np.setdiff1d(rows, np.concatenate([rows[:0], *(refusal.rows for refusal in refusals)]))
+            passes = self.nodes.live[: self.nodes.size].copy()
+            for refusal in refusals:
+                passes[refusal.rows] = False
+            rows = np.flatnonzero(passes)
         states = dict(self.states(pod))
-        for plugin in self.profile.plugins:
-            passes = self._passes(plugin, states, pod, rows)
-            if passes is not None and not passes.all():
-                refusals += self.refusals_by(plugin, pod, rows[~passes])
-                rows = rows[passes]
+        for plugin in self.refusing(pod, rows):
+            mask = self._passes(plugin, states, pod, rows)
+            if mask is not None and not mask.all():
+                refusals += self.refusals_by(plugin, pod, rows[~mask])
+                rows = rows[mask]
         return refusals
 
     def refusals_by(self, plugin: Plugin, pod: Signature, rows: Ints) -> list[Refusal]:
@@ -167,10 +170,16 @@ class Engine:
     def passes(self, hypothesis: Hypothesis, pod: Signature) -> Bools:
         """What the filters that look at rows one by one say of supposed rows."""
         nodes, rows = hypothesis.nodes, slice(0, hypothesis.nodes.size)
-        mask = nodes.live[rows].copy()
-        for plugin in (*self._node_filters, *self._row_filters):
+        mask = self._placement(pod).mask[hypothesis.rows]
+        for plugin in self._row_filters:
             mask = mask & plugin.mask(nodes, pod, rows)
         return mask
+
+    def refusing(self, pod: Signature, rows: Ints) -> Sequence[Plugin]:
+        """The plug-ins that may refuse some of these rows: often those that ask Node objects alone are known not to."""
+        if not self._placement(pod).mask[rows].all():
+            return self.profile.plugins
+        return [p for p in self.profile.plugins if p.filter is None or p.filter.scope is not Scope.NODE]
 
     def _passes(self, plugin: Plugin, states: dict[str, RelationState], pod: Signature, rows: Ints) -> Bools | None:
         if plugin.filter is not None:
