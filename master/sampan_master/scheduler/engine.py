@@ -89,12 +89,13 @@ class Engine:
         row = None if own is None else self.nodes.row_of.get(own.node)
         if row is not None and value[row] != INFEASIBLE:
             return row
-        totals = self._totals(pod, value, states)
+        rows, totals = self._totals(pod, value, states)
         best = totals.max()
         if best == INFEASIBLE:
             return None
         ties = np.flatnonzero(totals == best)
-        return int(ties[self._random.randrange(ties.size)])
+        tie = int(ties[self._random.randrange(ties.size)])
+        return tie if rows is None else int(rows[tie])
 
     def feasible(self, pod: Signature, *, uid: str = "", priority: int = 0) -> bool:
         return bool((self._value_with_relations(pod, uid, priority)[0] != INFEASIBLE).any())
@@ -106,7 +107,10 @@ class Engine:
     def totals(self, pod: Signature, *, uid: str = "", priority: int = 0) -> Ints:
         """Final score of every row, INFEASIBLE where it cannot run."""
         value, states = self._value_with_relations(pod, uid, priority)
-        totals, shared = self._totals(pod, value, states), self._shared(pod, value)
+        (rows, totals), shared = self._totals(pod, value, states), self._shared(pod, value)
+        if rows is not None:
+            found, totals = totals, value.copy()
+            totals[rows] = found
         return np.where(value == INFEASIBLE, INFEASIBLE, totals + shared) if isinstance(shared, int) else totals
 
     def refusals(self, pod: Signature, *, uid: str = "", priority: int = 0) -> list[Refusal]:
@@ -215,22 +219,21 @@ class Engine:
         value[row] = self._evaluate(pod, self._placement(pod), np.array([row]), priority, uid)[0]
         return value
 
-    def _totals(self, pod: Signature, value: Ints, states: list[tuple[str, RelationState]]) -> Ints:
-        """The final scores, less what is the same for every row."""
+    def _totals(self, pod: Signature, value: Ints, states: list[tuple[str, RelationState]]) -> tuple[Ints | None, Ints]:
+        """Rows and their final scores, less what is the same for every row. None stands for all rows, with INFEASIBLE
+        among the scores."""
         shared = self._shared(pod, value)
         totals = value if isinstance(shared, int) else np.where(value == INFEASIBLE, INFEASIBLE, value + shared)
-        feasible: Ints | None = None
-        for name, state in states:
-            weight = self.profile.weights.get(name)
-            if not weight:
-                continue
-            if feasible is None:
-                feasible = np.flatnonzero(value != INFEASIBLE)
-            score = state.score(feasible) if feasible.size else None
+        weighed = [(weight, state) for name, state in states if (weight := self.profile.weights.get(name))]
+        feasible = np.flatnonzero(value != INFEASIBLE) if weighed else value[:0]
+        if not feasible.size:
+            return None, totals
+        totals = totals.take(feasible)
+        for weight, state in weighed:
+            score = state.score(feasible)
             if score is not None:
-                totals = totals.copy() if totals is value else totals
-                totals[feasible] += weight * score
-        return totals
+                totals += weight * score
+        return feasible, totals
 
     def with_promises(self, pod: Signature, rows: Ints, uid: str, priority: int) -> Hypothesis:
         """`rows` with the pods on them that are at least as important and promised room there."""
