@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 _LAYOUT = "2006-01-02T15:04:05Z07:00"
@@ -38,12 +38,32 @@ class TimeError(ValueError):
 @lru_cache(maxsize=4096)
 def canonical_seconds(text: str) -> str:
     """`metav1.Time` as the server prints it."""
+    if _is_printed(text, 20):
+        return text
     return _parse(text, _LAYOUT, micro=False).isoformat(timespec="seconds") + "Z"
 
 
 def canonical_micros(text: str) -> str:
     """`metav1.MicroTime` as the server prints it."""
+    if _is_printed(text, 27):
+        return text
     return _parse(text, _LAYOUT_MICRO, micro=True).isoformat(timespec="microseconds") + "Z"
+
+
+_PRINTED = re.compile(
+    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{6})?Z", re.ASCII
+)
+
+
+def _is_printed(text: str, length: int) -> bool:
+    """Whether it has the server's own form already, as most times have."""
+    if len(text) != length or _PRINTED.fullmatch(text) is None:
+        return False
+    try:
+        date.fromisoformat(text[:10])
+    except ValueError:
+        return False
+    return True
 
 
 def _parse(text: str, layout: str, *, micro: bool) -> datetime:

@@ -270,10 +270,11 @@ def _strategic(target: Object, patch: Object, model: type[Model] | None) -> Obje
             raise PatchError(f"unknown patch type: {other} in map: {_go_map(patch)}")
     result = _retained(target, patch)
     known = _fields(model)
-    for key, value in patch.items():
+    directives = [key for key in patch if key.startswith("$")]
+    for key in directives:
         if key.startswith(_DELETE_PRIMITIVES):
             name = key.removeprefix(_DELETE_PRIMITIVES)
-            gone = _list_of(value, "primitive list")
+            gone = _list_of(patch[key], "primitive list")
             if isinstance(result.get(name), list):
                 result[name] = [item for item in result[name] if item not in gone]
     for key, value in patch.items():
@@ -281,12 +282,15 @@ def _strategic(target: Object, patch: Object, model: type[Model] | None) -> Obje
             continue
         if value is None:
             result.pop(key, None)
+        elif isinstance(value, dict | list):
+            order = patch.get(_ORDER + key) if directives else None
+            result[key] = _strategic_value(result.get(key), value, known.get(key), order)
         else:
-            result[key] = _strategic_value(result.get(key), value, known.get(key), patch.get(_ORDER + key))
-    for key, order in patch.items():
+            result[key] = value
+    for key in directives:
         name = key.removeprefix(_ORDER)
         if key.startswith(_ORDER) and name not in patch and name in known and isinstance(result.get(name), list):
-            result[name] = _strategic_list(result[name], [], known[name], order)
+            result[name] = _strategic_list(result[name], [], known[name], patch[key])
     return result
 
 
@@ -315,16 +319,14 @@ def _retained(target: Object, patch: Object) -> Object:
 
 
 def _strategic_value(target: Any, value: Any, field: Field | None, order: Any) -> Any:
-    strategies = field.patch_strategy.split(",") if field is not None else []
+    strategies = field.patch_strategy.split(",") if field is not None and field.patch_strategy else ()
     if isinstance(value, dict):
         if not isinstance(target, dict) or "replace" in strategies:
             return _without_directives(value)
         return _strategic(target, value, field.message if field is not None and not field.container else None)
-    if isinstance(value, list):
-        if field is None or "merge" not in strategies or not isinstance(target, list):
-            return _without_directives(value)
-        return _strategic_list(target, value, field, order)
-    return value
+    if field is None or "merge" not in strategies or not isinstance(target, list):
+        return _without_directives(value)
+    return _strategic_list(target, value, field, order)
 
 
 def _directive(item: Any) -> Any:
@@ -351,11 +353,11 @@ def _keyed_list(target: list[Any], patch: list[Any], field: Field, order: list[A
     def key(item: Any) -> Any:
         return item.get(merge_key) if isinstance(item, dict) else item
 
-    gone = {_merge_key_of(item, merge_key) for item in patch if _directive(item) == "delete"}
-    result = [item for item in target if key(item) not in gone]
+    keys = [_merge_key_of(item, merge_key) for item in patch]
+    gone = {value for value, item in zip(keys, patch, strict=True) if _directive(item) == "delete"}
+    result = [item for item in target if key(item) not in gone] if gone else list(target)
     places = {key(item): index for index, item in reversed(list(enumerate(result)))}
-    for item in patch:
-        value = _merge_key_of(item, merge_key)
+    for value, item in zip(keys, patch, strict=True):
         if _directive(item) == "delete":
             continue
         if value in places:
@@ -363,8 +365,8 @@ def _keyed_list(target: list[Any], patch: list[Any], field: Field, order: list[A
         else:
             places[value] = len(result)
             result.append(_without_directives(item))
-    wanted = patch if order is None else order
-    return _in_order(result, [key(item) for item in target], [_merge_key_of(item, merge_key) for item in wanted], key)
+    wanted = keys if order is None else [_merge_key_of(item, merge_key) for item in order]
+    return _in_order(result, [key(item) for item in target], wanted, key)
 
 
 def _merge_key_of(item: Any, merge_key: str) -> Any:
@@ -392,16 +394,24 @@ def _in_order(items: list[Any], live: list[Any], wanted: list[Any], key: Callabl
     return [*result, *named, *others]
 
 
+def _is_directive(key: str) -> bool:
+    return key in (_PATCH, _RETAIN) or key.startswith((_ORDER, _DELETE_PRIMITIVES))
+
+
 def _without_directives(value: Any) -> Any:
     """A new subtree is taken as it is, less its directives, its nulls and what it says to delete."""
     if isinstance(value, dict):
         return {
-            key: _without_directives(item)
+            key: _without_directives(item) if isinstance(item, dict | list) else item
             for key, item in value.items()
-            if item is not None and key not in (_PATCH, _RETAIN) and not key.startswith((_ORDER, _DELETE_PRIMITIVES))
+            if item is not None and not (key.startswith("$") and _is_directive(key))
         }
     if isinstance(value, list):
-        return [_without_directives(item) for item in value if _directive(item) not in ("delete", "replace")]
+        return [
+            _without_directives(item) if isinstance(item, dict | list) else item
+            for item in value
+            if _directive(item) not in ("delete", "replace")
+        ]
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
@@ -41,6 +42,8 @@ def main(argv: list[str] | None = None) -> int:
             stream=sys.stderr,
             format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
         )
+        # Decoded objects are many small dicts without cycles; collecting often finds nothing.
+        gc.set_threshold(20_000, 20, 50)
         return uvloop.run(_run(settings))
     except (SimError, KubeconfigError) as error:
         print(f"sampan-sim: {error}", file=sys.stderr)

@@ -466,3 +466,41 @@ async def test_a_store_that_went_back_in_time_is_read_anew(eventually):
     await eventually(lambda: [e.key for e in cache.list(PODS).entries] == [key("old")])
     await cache.fresh()
     await cache.stop()
+
+
+class LateAnswers(MemoryStore):
+    """A store whose events come before its answers, as etcd's often do."""
+
+    cache: Cache
+
+    async def create(self, key, value, **options):
+        revision = await super().create(key, value, **options)
+        await self.cache.at_least(revision)
+        self.seen = self.cache.get(key).is_decoded
+        return revision
+
+    async def update(self, key, value, **options):
+        revision = await super().update(key, value, **options)
+        await self.cache.at_least(revision)
+        self.seen = self.cache.get(key).is_decoded
+        return revision
+
+
+async def test_an_event_before_its_answer_has_the_writers_object():
+    store = LateAnswers(RealClock())
+    store.cache = Cache(store, RealClock())
+    await store.cache.start()
+    storage = Storage(store, store.cache)
+    made = pod("a")
+    created = await storage.create(key("a"), made)
+    assert store.seen
+    assert created is store.cache.get(key("a"))
+    assert created.obj["spec"] is made["spec"]
+    changed = await storage.update(key("a"), lambda entry: {**entry.obj, "status": {"phase": "Running"}})
+    assert store.seen
+    assert changed.obj["spec"] is made["spec"]
+    assert changed.obj == orjson.loads(changed.data)
+    with pytest.raises(KeyExists):
+        await storage.create(key("a"), pod("a"))
+    await store.cache.stop()
+    await store.close()

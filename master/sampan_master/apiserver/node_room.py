@@ -73,6 +73,8 @@ class NodeRoom:
             self._used.clear()
             return
         pod, uid = change.obj, meta.uid(change.obj)
+        if self._is_told_already(change, pod, uid):
+            return
         gone = change.type is EventType.DELETED or has_ended(pod)
         after = None if gone or not node_of(pod) else self._use(pod, node_of(pod))
         if gone or after is not None:
@@ -86,6 +88,16 @@ class NodeRoom:
         if after is not None:
             self._bound[uid] = after
             self._count(after, 1)
+
+    def _is_told_already(self, change: Change, pod: Object, uid: str) -> bool:
+        """Most changes are of a bound pod's status, which shares the spec with what stood there before."""
+        return (
+            change.type is EventType.MODIFIED
+            and change.previous is not None
+            and change.previous.obj["spec"] is pod["spec"]
+            and uid in self._bound
+            and not has_ended(pod)
+        )
 
     def _use(self, pod: Object, node: str) -> _Use:
         return _Use(node, (("pods", 1), *pod_requests(pod).items()))

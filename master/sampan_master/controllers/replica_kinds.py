@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from sampan_api.client import REPLICASETS, REPLICATIONCONTROLLERS, Resource
 from sampan_api.meta import Object
-from sampan_api.selectors import LabelSelector, from_label_selector, from_labels
+from sampan_api.selectors import LabelSelector, from_label_selector
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaKind:
-    """`component`: who its events come from. `counts_terminating`: its status has `terminatingReplicas`. `selector`
-    raises SelectorError."""
+    """`component`: who its events come from. `counts_terminating`: its status has `terminatingReplicas`."""
 
     resource: Resource
     component: str
@@ -26,7 +25,7 @@ def _label_selector(replica_set: Object) -> LabelSelector:
 
 
 def _label_map(controller: Object) -> LabelSelector:
-    return from_labels(controller["spec"]["selector"])
+    return from_label_selector({"matchLabels": controller["spec"]["selector"]})
 
 
 REPLICA_SET = ReplicaKind(REPLICASETS, "replicaset-controller", True, _label_selector)

@@ -27,9 +27,10 @@ from typing import NamedTuple, TypeAlias
 
 from sampan_api.client import EventType
 from sampan_api.clock import Clock
+from sampan_api.meta import Object
 
 from sampan_master.storage.change import Change, Matches
-from sampan_master.storage.entry import Entry, read_entry
+from sampan_master.storage.entry import Entry, read_entry, with_resource_version
 from sampan_master.storage.keys import REGISTRY, resource_prefix, table_of
 from sampan_master.storage.past import PastWatcher
 from sampan_master.storage.store import (
@@ -88,6 +89,7 @@ class Cache:
         self._revision = 0
         self._floor = 0
         self._expected: dict[str, Entry] = {}
+        self._sent: dict[str, tuple[bytes, Object]] = {}
         self._marks: deque[tuple[float, int]] = deque()
         self._order = count()
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -204,6 +206,15 @@ class Cache:
         self._expected[entry.key] = entry
         return entry
 
+    def sending(self, key: str, value: bytes, obj: Object) -> None:
+        """A write of ours is on its way. Its event often comes before its answer, and need not be decoded then."""
+        self._sent[key] = value, obj
+
+    def answered(self, key: str, value: bytes) -> None:
+        """The write is done, or has failed."""
+        if key in self._sent and self._sent[key][0] is value:
+            del self._sent[key]
+
     def observe(self, resource: str, observer: Observer) -> None:
         """Tells every change of a resource's objects the moment the cache takes it, those that are there already first.
         The observer must be quick; None means that nothing is there any more. One observer a resource."""
@@ -257,8 +268,16 @@ class Cache:
         if entry is not None and entry.revision <= event.revision:
             del self._expected[event.key]
         if entry is None or entry.revision != event.revision:
-            entry = read_entry(event.key, event.revision, event.value)
+            entry = self._own(event.key, event.revision, event.value) or read_entry(
+                event.key, event.revision, event.value
+            )
         return table.put(entry) if entry is not None else None
+
+    def _own(self, key: str, revision: int, value: bytes) -> Entry | None:
+        sent = self._sent.get(key)
+        if sent is None or sent[0] != value:
+            return None
+        return Entry(key, revision, value, with_resource_version(sent[1], revision))
 
     def _advance(self, revision: int) -> None:
         self._revision = max(self._revision, revision)

@@ -48,6 +48,10 @@ class Entry:
             self._obj = {**obj, "metadata": _with_shared_fields(obj["metadata"])}
         return self._obj
 
+    @property
+    def is_decoded(self) -> bool:
+        return self._obj is not None
+
     def glance(self) -> Object:
         """`obj` for one look at it: decoding is not kept, so that a walk over everything does not fill the memory."""
         return orjson.loads(self.data) if self._obj is None else self._obj

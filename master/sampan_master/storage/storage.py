@@ -41,7 +41,11 @@ class Storage:
     async def create(self, key: str, obj: Object, *, ttl: int = 0, given: Unwritten | None = None) -> Entry:
         """Raises KeyExists, WrittenMeanwhile. `ttl` seconds > 0: the object goes by itself after about that time."""
         value = encode(obj)
-        revision = await self._store.create(key, value, ttl=ttl, given=given)
+        self.cache.sending(key, value, obj)
+        try:
+            revision = await self._store.create(key, value, ttl=ttl, given=given)
+        finally:
+            self.cache.answered(key, value)
         return self._written(key, revision, value, obj)
 
     async def update(self, key: str, change: ChangeFunction, *, ttl: int = 0, seeing: str = "") -> Entry:
@@ -62,6 +66,7 @@ class Storage:
                 current, sure = await self._read(key), True
                 continue
             value = encode(changed)
+            self.cache.sending(key, value, changed)
             try:
                 revision = await self._store.update(key, value, expected=current.revision, ttl=ttl, given=given)
             except RevisionMismatch as lost:
@@ -71,6 +76,8 @@ class Storage:
                 await self.cache.fresh()
                 current, sure = await self._read(key), True
                 continue
+            finally:
+                self.cache.answered(key, value)
             return self._written(key, revision, value, changed)
 
     async def delete(self, key: str, check: CheckFunction | None = None) -> Entry:
@@ -101,6 +108,9 @@ class Storage:
         return _entry(key, await self._store.get(key))
 
     def _written(self, key: str, revision: int, value: bytes, obj: Object) -> Entry:
+        known = self.cache.get(key)
+        if known is not None and known.revision == revision and known.is_decoded:
+            return known
         return self.cache.expect(Entry(key, revision, value, with_resource_version(obj, revision)))
 
 

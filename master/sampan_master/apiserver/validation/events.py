@@ -29,13 +29,13 @@ _FROZEN = (
 def validate_event(obj: Object) -> Errors:
     namespace = obj["metadata"].get("namespace", "")
     involved = obj["involvedObject"].get("namespace", "")
-    mismatch = invalid("involvedObject.namespace", involved, "does not match event.namespace")
     if not obj.get("eventTime"):
-        if (involved or "default") != namespace:
-            yield mismatch
+        mismatch = (involved or "default") != namespace
     else:
-        if not involved and namespace not in ("default", "kube-system"):
-            yield mismatch
+        mismatch = not involved and namespace not in ("default", "kube-system")
+    if mismatch:
+        yield invalid("involvedObject.namespace", involved, "does not match event.namespace")
+    if obj.get("eventTime"):
         yield from _new_style(obj)
     yield from complain("namespace", namespace, dns_subdomain(namespace))
 
