@@ -28,10 +28,11 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from sampan_api import errors, kubeconfig, tls
+from sampan_api import errors, tls
 from sampan_api.client import DeleteOptions, EventType, ObjectList, PatchType, Resource, Selection, WatchEvent
 from sampan_api.clock import Clock
 from sampan_api.errors import ApiError, InternalError, NotFound, ServiceUnavailable, Unauthorized
+from sampan_api.identity import Identity
 from sampan_api.kubeconfig import Access, KubeconfigError
 from sampan_api.meta import Object
 
@@ -45,7 +46,6 @@ _ANSWER_SECONDS = 65.0
 """An API server gives a request up after 60 s."""
 _WATCH_SECONDS = (300, 600)
 _WATCH_GRACE_SECONDS = 30.0
-_TOKEN_SECONDS = 60.0
 _TRIES = 10
 _IDLE_SECONDS = 60.0
 _DEAD_SECONDS = 30
@@ -57,14 +57,14 @@ class HttpsClient:
     managedFields. Raises KubeconfigError when what `access` holds cannot be used."""
 
     def __init__(self, access: Access, clock: Clock, manager: str, *, connections: int = _CONNECTIONS) -> None:
-        self._access, self._clock = access, clock
+        self._clock = clock
         secured = bool(access.ca_pem or access.certificate_pem)
         server = access.server if "://" in access.server else f"http{'s' * secured}://{access.server}"
         url = URL(server)
         if url.scheme not in ("http", "https") or not url.host:
             raise KubeconfigError(f'"{access.server}" is not the URL of a server')
         self.server = server
-        context = tls.client_context(access) if url.scheme == "https" else False
+        context = tls.client_context(access) if url.scheme == "https" else None
         near = url.host in ("localhost", "127.0.0.1", "::1")
         headers = {
             "Accept": JSON,
@@ -73,9 +73,8 @@ class HttpsClient:
         }
         self._calls = _session(context, headers, connections, _ANSWER_SECONDS)
         self._watches = _session(context, headers, 0, None)
-        self._authorization = {"Authorization": f"Bearer {access.token}"} if access.token else {}
+        self._identity = Identity(access, clock, context)
         self._options: dict[str, Any] = {"allow_redirects": False, "server_hostname": access.server_name or None}
-        self._token_read = clock.monotonic()
         self._warned: set[str] = set()
         self.requests: Counter[tuple[str, str]] = Counter()
         """How many were asked, by method and code ("<error>" where there was no answer)."""
@@ -120,7 +119,7 @@ class HttpsClient:
         timeout = aiohttp.ClientTimeout(total=seconds + _WATCH_GRACE_SECONDS, sock_connect=_CONNECT_SECONDS)
         try:
             async with self._watches.get(
-                self._url(target), headers=self._credentials(), timeout=timeout, **self._options
+                self._url(target), headers=await self._identity.headers(), timeout=timeout, **self._options
             ) as answer:
                 self.requests["GET", str(answer.status)] += 1
                 self._log_warnings(answer.headers)
@@ -180,7 +179,7 @@ class HttpsClient:
     async def _send(
         self, method: str, target: str, data: bytes | None, content_type: str
     ) -> tuple[int, Mapping[str, str], bytes]:
-        headers = self._credentials()
+        headers = await self._identity.headers()
         if data is not None:
             headers["Content-Type"] = content_type
         try:
@@ -198,22 +197,10 @@ class HttpsClient:
     def _url(self, target: str) -> URL:
         return URL(self.server + target, encoded=True)
 
-    def _credentials(self) -> dict[str, str]:
-        """The token is read again each minute, as in client-go; one that cannot be read leaves the last in force."""
-        file, now = self._access.token_file, self._clock.monotonic()
-        if file and now - self._token_read >= _TOKEN_SECONDS:
-            self._token_read = now
-            try:
-                self._authorization = {"Authorization": f"Bearer {kubeconfig.read_token(file)}"}
-            except KubeconfigError as error:
-                log.warning("the token is not read again: %s", error)
-        return dict(self._authorization)
-
     def _error(self, code: int, raw: bytes) -> ApiError:
         error = _error(code, raw)
         if isinstance(error, Unauthorized):
-            # The file may hold a newer token by now.
-            self._token_read -= _TOKEN_SECONDS
+            self._identity.refused()
         return error
 
     def _read(self, raw: bytes) -> Object:
@@ -337,10 +324,10 @@ def _said(error: Exception) -> str:
 
 
 def _session(
-    context: ssl.SSLContext | bool, headers: Mapping[str, str], connections: int, seconds: float | None
+    context: ssl.SSLContext | None, headers: Mapping[str, str], connections: int, seconds: float | None
 ) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
-        limit=connections, ssl=context, keepalive_timeout=_IDLE_SECONDS, socket_factory=_socket
+        limit=connections, ssl=context or False, keepalive_timeout=_IDLE_SECONDS, socket_factory=_socket
     )
     return aiohttp.ClientSession(
         connector=connector,

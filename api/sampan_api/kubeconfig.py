@@ -1,7 +1,7 @@
 """A kubeconfig, read: where an API server is, by what it is known, and who asks.
 
 Read without PyYAML when it is as simple as generated ones are: a third of what a short command may take is at stake.
-Nothing in a file is ignored in silence: what cannot be done (credential plug-ins, proxies) is an error that names it.
+Nothing in a file is ignored in silence: what cannot be done (passwords, proxies) is an error that names it.
 
 Files that are named (certificates, a token) are relative to the kubeconfig.
 """
@@ -11,7 +11,10 @@ from __future__ import annotations
 import binascii
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from sampan_api.exec_credential import ExecPlugin
 
 DEFAULT_SERVER = "http://localhost:8080"
 IN_CLUSTER = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -19,7 +22,7 @@ IN_CLUSTER = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 _NOT_DONE = {
     "cluster": ("proxy-url",),
-    "user": ("exec", "auth-provider", "username", "password", "as", "as-uid", "as-groups", "as-user-extra"),
+    "user": ("auth-provider", "username", "password", "as", "as-uid", "as-groups", "as-user-extra"),
 }
 
 
@@ -28,7 +31,8 @@ class KubeconfigError(Exception):
 
 
 class Access(NamedTuple):
-    """`token_file` is the later word on the token, to be read again from time to time: service accounts' expire."""
+    """Files and `plugin` are where token, certificate and key come from, for who runs so long that they are renewed
+    (`identity.py`); `expires` is until when the plug-in's are good."""
 
     server: str = DEFAULT_SERVER
     namespace: str = "default"
@@ -37,6 +41,10 @@ class Access(NamedTuple):
     key_pem: bytes = b""
     token: str = ""
     token_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    plugin: ExecPlugin | None = None
+    expires: float | None = None
     verify: bool = True
     server_name: str = ""
     """The name in the server's certificate, if it is not the URL's host (`tls-server-name`)."""
@@ -55,16 +63,36 @@ def load(path: str, context: str = "") -> Access:
         server=cluster.get("server", DEFAULT_SERVER).rstrip("/"),
         namespace=(chosen or {}).get("namespace") or "default",
         ca_pem=_material(cluster, "certificate-authority", path).decode(),
-        certificate_pem=_material(user, "client-certificate", path),
-        key_pem=_material(user, "client-key", path),
+        certificate_pem=_inline(user, "client-certificate", path),
+        key_pem=_inline(user, "client-key", path),
         token=user.get("token") or "",
         token_file=_beside(path, user.get("tokenFile") or ""),
+        certificate_file=_beside(path, _file(user, "client-certificate")),
+        key_file=_beside(path, _file(user, "client-key")),
+        plugin=_plugin(path, user, cluster),
         verify=not cluster.get("insecure-skip-tls-verify"),
         server_name=cluster.get("tls-server-name") or "",
         compress=not cluster.get("disable-compression"),
     )
     _check(access, path)
-    return access._replace(token=read_token(access.token_file)) if access.token_file else access
+    return renewed(access, os.environ)
+
+
+def renewed(access: Access, environment: Mapping[str, str]) -> Access:
+    """With what its files and its plug-in say now; a plug-in comes after all else. Raises KubeconfigError."""
+    if access.token_file:
+        access = access._replace(token=read_token(access.token_file))
+    if access.certificate_file:
+        access = access._replace(certificate_pem=_read(access.certificate_file))
+    if access.key_file:
+        access = access._replace(key_pem=_read(access.key_file))
+    if access.plugin is None:
+        return access
+    from sampan_api.exec_credential import credential
+
+    found = credential(access.plugin, environment)
+    access = access._replace(token=found.token, expires=found.expires)
+    return access._replace(certificate_pem=found.certificate_pem, key_pem=found.key_pem)
 
 
 def in_cluster(environment: Mapping[str, str], directory: str = IN_CLUSTER) -> Access | None:
@@ -110,7 +138,7 @@ def _part(path: str, data: dict[str, Any], kind: str, chosen: dict[str, Any], co
         raise KubeconfigError(f'{kind} "{name}" was not found for context "{context}"')
     for field in _NOT_DONE[kind]:
         if (found or {}).get(field):
-            way = "client certificates, token and tokenFile are" if kind == "user" else "direct connections are"
+            way = "client certificates, tokens and exec are" if kind == "user" else "direct connections are"
             raise KubeconfigError(f'{path}: {kind} "{name}": "{field}" is not supported; {way}')
     return found or {}
 
@@ -118,21 +146,42 @@ def _part(path: str, data: dict[str, Any], kind: str, chosen: dict[str, Any], co
 def _check(access: Access, path: str) -> None:
     if access.ca_pem and not access.verify:
         raise KubeconfigError(f"{path}: certificate-authority and insecure-skip-tls-verify exclude each other")
-    if access.certificate_pem and not access.key_pem:
+    certificate, key = access.certificate_pem or access.certificate_file, access.key_pem or access.key_file
+    if certificate and not key:
         raise KubeconfigError(f"{path}: client-certificate has no client-key beside it")
-    if access.key_pem and not access.certificate_pem:
+    if key and not certificate:
         raise KubeconfigError(f"{path}: client-key has no client-certificate beside it")
 
 
 def _material(entry: dict[str, Any], field: str, path: str) -> bytes:
     """Inline base64 in `<field>-data`, else the file that `<field>` names."""
-    inline = entry.get(f"{field}-data")
-    if inline:
-        try:
-            return binascii.a2b_base64("".join(inline.split()), strict_mode=True)
-        except (binascii.Error, ValueError) as error:
-            raise KubeconfigError(f"{path}: {field}-data: illegal base64 data") from error
-    return _read(_beside(path, entry[field])) if entry.get(field) else b""
+    file = _file(entry, field)
+    return _read(_beside(path, file)) if file else _inline(entry, field, path)
+
+
+def _inline(entry: dict[str, Any], field: str, path: str) -> bytes:
+    try:
+        return binascii.a2b_base64("".join((entry.get(f"{field}-data") or "").split()), strict_mode=True)
+    except (binascii.Error, ValueError) as error:
+        raise KubeconfigError(f"{path}: {field}-data: illegal base64 data") from error
+
+
+def _file(entry: dict[str, Any], field: str) -> str:
+    """The file that counts: none when the data stand in the kubeconfig itself."""
+    return "" if entry.get(f"{field}-data") else entry.get(field) or ""
+
+
+def _plugin(path: str, user: dict[str, Any], cluster: dict[str, Any]) -> ExecPlugin | None:
+    """As in client-go, only for who has nothing else to show."""
+    config = user.get("exec")
+    if not config or any(user.get(f) for f in ("token", "tokenFile", "client-certificate", "client-certificate-data")):
+        return None
+    from sampan_api.exec_credential import plugin_of
+
+    try:
+        return plugin_of(os.path.dirname(path), config, cluster)
+    except KubeconfigError as error:
+        raise KubeconfigError(f"{path}: {error}") from error
 
 
 def _beside(path: str, name: str) -> str:

@@ -22,12 +22,13 @@ def client_context(access: Access) -> ssl.SSLContext:
     else:
         context.load_default_certs()
     if access.certificate_pem:
-        _load_certificate(context, access)
+        load_certificate(context, access)
     return context
 
 
-def _load_certificate(context: ssl.SSLContext, access: Access) -> None:
-    """`ssl` takes key and certificate only as files; one in memory never touches a disk."""
+def load_certificate(context: ssl.SSLContext, access: Access) -> None:
+    """What new connections show. `ssl` takes key and certificate only as files; one in memory never touches a disk.
+    Raises KubeconfigError."""
     fd = os.memfd_create("client-certificate", os.MFD_CLOEXEC)
     try:
         os.write(fd, access.certificate_pem.rstrip() + b"\n" + access.key_pem)

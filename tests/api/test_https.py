@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 from sampan_api.client import CLUSTERROLES, LEASES, NODES, PODS, DeleteOptions, EventType, Selection
-from sampan_api.clock import VirtualClock
+from sampan_api.clock import VirtualClock, rfc3339
 from sampan_api.errors import (
     Expired,
     Forbidden,
@@ -16,7 +16,9 @@ from sampan_api.errors import (
     ServerTimeout,
     ServiceUnavailable,
     TooManyRequests,
+    Unauthorized,
 )
+from sampan_api.exec_credential import ExecPlugin
 from sampan_api.https import HttpsClient, resource_path
 from sampan_api.kubeconfig import Access, KubeconfigError
 
@@ -211,11 +213,38 @@ async def test_a_token_is_read_again_each_minute_and_after_a_refusal(tmp_path):
         await clock.advance(60)
         await client.get(PODS, "p", "ns")
         file.write_text("third")
-        with pytest.raises(Exception, match="said"):
+        with pytest.raises(Unauthorized):
             await client.get(PODS, "p", "ns")
         await client.get(PODS, "p", "ns")
     sent = [headers["authorization"].removeprefix("Bearer ") for _, headers, _ in script.requests]
     assert sent == ["first", "first", "second", "second", "third"]
+
+
+async def test_a_program_is_run_again_when_what_it_gave_is_about_to_end(tmp_path):
+    clock = VirtualClock()
+    program = tmp_path / "get-token"
+
+    def gives(token, seconds):
+        status = {"token": token, "expirationTimestamp": rfc3339(clock.now() + seconds)}
+        told = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
+        program.write_text(f"#!/bin/sh\necho '{json.dumps(told)}'\n")
+        program.chmod(0o755)
+
+    plugin = ExecPlugin("client.authentication.k8s.io/v1", str(program))
+    given = {"plugin": plugin, "token": "first", "expires": clock.now() + 100}
+    refused = answer(status(401, "Unauthorized"), 401)
+    async with talking(answer({}), answer({}), refused, answer({}), clock=clock, **given) as (client, script):
+        gives("second", 1000)
+        await client.get(PODS, "p", "ns")
+        await clock.advance(95)
+        await client.get(PODS, "p", "ns")
+        gives("third", 1000)
+        await clock.advance(5)
+        with pytest.raises(Unauthorized):
+            await client.get(PODS, "p", "ns")
+        await client.get(PODS, "p", "ns")
+    sent = [headers["authorization"].removeprefix("Bearer ") for _, headers, _ in script.requests]
+    assert sent == ["first", "second", "second", "third"]
 
 
 async def test_a_token_that_cannot_be_read_leaves_the_last_in_force(tmp_path, caplog):

@@ -1,7 +1,9 @@
 import base64
+import json
 
 import pytest
 from sampan_api import kubeconfig
+from sampan_api.clock import parse_time
 from sampan_api.documents import decode_yaml
 from sampan_api.kubeconfig import Access, KubeconfigError, in_cluster, load
 
@@ -81,6 +83,8 @@ def test_files_are_relative_to_the_kubeconfig(file, tmp_path, monkeypatch):
         key_pem=b"the key.pem\n",
         token="the token",
         token_file=str(tmp_path / "token"),
+        certificate_file=str(tmp_path / "cert.pem"),
+        key_file=str(tmp_path / "key.pem"),
         server_name="other",
         compress=False,
     )
@@ -100,7 +104,8 @@ def test_inline_data_wins_over_files(file):
         ("certificate-authority-data: '*'", "", "", "certificate-authority-data: illegal base64 data"),
         ("insecure-skip-tls-verify: true, certificate-authority-data: YWJj", "", "", "exclude each other"),
         ("proxy-url: http://proxy", "", "", '"proxy-url" is not supported'),
-        ("", "exec: {command: aws}", "", 'user "u1": "exec" is not supported; client certificates, token'),
+        ("", "auth-provider: {name: gcp}", "", 'user "u1": "auth-provider" is not supported; client certificates, tok'),
+        ("", "exec: {command: aws}", "", 'exec.apiVersion: "" is none of client.authentication.k8s.io/v1'),
         ("", "username: ann, password: x", "", '"username" is not supported'),
         ("", "client-certificate-data: YWJj", "", "client-certificate has no client-key"),
         ("", "client-key-data: YWJj", "", "client-key has no client-certificate"),
@@ -131,3 +136,75 @@ def test_a_pod_is_told_by_its_service_account(tmp_path):
     expected = Access("https://[fd00::1]:443", ca_pem="ca", token="t", token_file=str(tmp_path / "token"))
     assert in_cluster(environment, str(tmp_path)) == expected
     assert in_cluster({}, str(tmp_path)) is None
+
+
+PLUGIN = """\
+#!/bin/sh
+cd "$(dirname "$0")"
+echo "$KUBERNETES_EXEC_INFO" > asked.json
+echo "$1 $EXTRA" > told
+cat answer.json
+"""
+V1 = "client.authentication.k8s.io/v1"
+
+
+@pytest.fixture
+def plugin(tmp_path, file):
+    """Writes a plug-in that answers with `answer`, and a kubeconfig that names it; says its path."""
+
+    def write(answer, **config):
+        (tmp_path / "get-token").write_text(PLUGIN)
+        (tmp_path / "get-token").chmod(0o755)
+        (tmp_path / "answer.json").write_text(answer if isinstance(answer, str) else json.dumps(answer))
+        asked = {"apiVersion": V1, "command": "./get-token", "interactiveMode": "IfAvailable", **config}
+        return file(user=f"exec: {json.dumps(asked)}")
+
+    return write
+
+
+def answer(**status):
+    return {"apiVersion": V1, "kind": "ExecCredential", "status": status}
+
+
+def test_a_program_says_who_one_is(plugin, tmp_path):
+    expires = "2026-01-01T00:00:00Z"
+    more = {"args": ["--cluster=c"], "env": [{"name": "EXTRA", "value": "more"}], "provideClusterInfo": True}
+    access = load(plugin(answer(token="fresh", expirationTimestamp=expires), **more))
+    assert (access.token, access.expires) == ("fresh", parse_time(expires))
+    assert (tmp_path / "told").read_text() == "--cluster=c more\n"
+    asked = json.loads((tmp_path / "asked.json").read_text())
+    told = {"interactive": False, "cluster": {"server": "https://one:6443/"}}
+    assert asked == {"kind": "ExecCredential", "apiVersion": V1, "spec": told}
+
+
+def test_a_program_may_give_a_certificate(plugin):
+    access = load(plugin(answer(clientCertificateData="cert", clientKeyData="key")))
+    assert (access.certificate_pem, access.key_pem, access.token, access.expires) == (b"cert", b"key", "", None)
+
+
+@pytest.mark.parametrize(
+    ("answered", "config", "said"),
+    [
+        ("nonsense", {}, "answered with what is no ExecCredential"),
+        ({"apiVersion": V1 + "beta1", "kind": "ExecCredential"}, {}, f"plugin returned version {V1}beta1"),
+        (answer(), {}, "didn't return a token or cert/key pair"),
+        (answer(clientCertificateData="c"), {}, "returned only certificate or key, not both"),
+        (answer(token="t", expirationTimestamp="soon"), {}, "expirationTimestamp: "),
+        (
+            answer(token="t"),
+            {"command": "no-such-program", "installHint": "get it"},
+            "no-such-program not found\nget it",
+        ),
+        (answer(token="t"), {"command": "false"}, "executable false failed with exit code 1"),
+        (answer(token="t"), {"interactiveMode": "Always"}, "Always is not supported: nobody can be asked"),
+        (answer(token="t"), {"interactiveMode": None}, "must be Never or IfAvailable"),
+        (answer(token="t"), {"command": ""}, "exec.command: it must be specified"),
+    ],
+)
+def test_a_program_that_is_no_help_is_named(plugin, answered, config, said):
+    with pytest.raises(KubeconfigError, match=said):
+        load(plugin(answered, **config))
+
+
+def test_who_has_a_token_runs_no_program(file):
+    assert load(file(user="token: t, exec: {command: nothing}")).plugin is None

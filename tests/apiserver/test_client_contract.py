@@ -23,7 +23,7 @@ from sampan_api.client import (
     Resource,
     Selection,
 )
-from sampan_api.clock import RealClock
+from sampan_api.clock import RealClock, VirtualClock
 from sampan_api.errors import (
     AlreadyExists,
     BadRequest,
@@ -299,6 +299,27 @@ async def test_an_informer_follows(way):
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_new_connections_show_a_renewed_certificate(api, authority, tmp_path):
+    clock = VirtualClock()
+    access = load(str(written(tmp_path, server_of(api), authority, "certificate files")))
+    nobody = authority.issue_client("nobody", [])
+    (tmp_path / "admin.crt").write_bytes(nobody.cert_pem)
+    (tmp_path / "admin.key").write_bytes(nobody.key_pem)
+    async with HttpsClient(access, clock, "tester") as client:
+        await client.list(CONFIGMAPS)
+        await clock.advance(61)
+
+        async def asked():
+            try:
+                await client.list(CONFIGMAPS)
+            except Forbidden as error:
+                return error.message
+            return "as before"
+
+        told = await asyncio.gather(*(asked() for _ in range(8)))
+    assert any('User "nobody" cannot list' in said for said in told)
 
 
 async def test_many_requests_at_once(way):

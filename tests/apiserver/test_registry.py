@@ -258,3 +258,19 @@ async def test_node_status_and_taints(client: Client) -> None:
 async def test_our_own_parts_may_not_send_unknown_fields(client: Client) -> None:
     with pytest.raises(ApiError, match="unknown field"):
         await client.create(PODS, pod(nodename="x"))
+
+
+async def test_a_deletion_cost_is_a_32bit_integer_wherever_it_is_written(client: Client) -> None:
+    key = "controller.kubernetes.io/pod-deletion-cost"
+    made, said = pod(), rf'annotations\[{key}\]: Invalid value: "\+5": must be a 32bit integer'
+    made["metadata"]["annotations"] = {key: "+5"}
+    with pytest.raises(Invalid, match=f"metadata.{said}"):
+        await client.create(PODS, made)
+    made["metadata"]["annotations"] = {key: "-5"}
+    name = (await client.create(PODS, made))["metadata"]["name"]
+    with pytest.raises(Invalid, match=f"metadata.{said}"):
+        await client.patch(PODS, name, {"metadata": {"annotations": {key: "+5"}}}, "default")
+    owner = replica_set()
+    owner["spec"]["template"]["metadata"]["annotations"] = {key: "+5"}
+    with pytest.raises(Invalid, match=f"spec.template.{said}"):
+        await client.create(REPLICASETS, owner)

@@ -175,9 +175,11 @@ async def settle(
     whenever nobody writes any more: whether something was done that begins it all anew."""
     clock = cluster.clock
     end, since = clock.monotonic() + patience, clock.monotonic()
+    seen = await cluster.store.revision()
     while True:
-        if await _act(cluster) or disturbed():
-            since = clock.monotonic()
+        revision = await _act(cluster)
+        if revision != seen or disturbed():
+            seen, since = revision, clock.monotonic()
             assert since < end, f"it is not quiet after {patience} s"
             continue
         rest = since + quiet
@@ -186,14 +188,14 @@ async def settle(
         await clock.advance(min(clock.next_wake or rest, rest) - clock.monotonic())
 
 
-async def _act(cluster: Cluster) -> bool:
-    """Lets everybody run as long as somebody writes, at one moment; False when nobody did."""
-    before = seen = await cluster.store.revision()
+async def _act(cluster: Cluster) -> int:
+    """Lets everybody run as long as somebody writes, at one moment; the revision that is reached."""
+    seen = await cluster.store.revision()
     while True:
         await cluster.clock.advance(0)
         revision = await cluster.store.revision()
         if revision == seen:
-            return revision != before
+            return revision
         seen = revision
 
 
@@ -246,6 +248,16 @@ def _noted(text: str) -> Iterator[None]:
         raise
 
 
+_CALM: dict[Scenario, Life] = {}
+
+
+async def _undisturbed_life(scenario: Scenario) -> Life:
+    """Lived once for all tests of the scenario: it repeats anyway."""
+    if scenario not in _CALM:
+        _CALM[scenario] = await live(scenario)
+    return _CALM[scenario]
+
+
 async def _ends_alike(scenario: Scenario, calm_life: Life, what: str, **faults: Any) -> Life:
     with _noted(f"in the life in which {what}"):
         life = await live(scenario, **faults)
@@ -254,7 +266,7 @@ async def _ends_alike(scenario: Scenario, calm_life: Life, what: str, **faults: 
 
 
 async def _at_every_write(scenario: Scenario, fates: Iterable[Fate], **faults: Any) -> int:
-    first = await live(scenario)
+    first = await _undisturbed_life(scenario)
     assert first.writes, "the controllers under test write nothing in this scenario"
     for number in range(1, len(first.writes) + 1):
         for fate in fates:
@@ -278,7 +290,7 @@ async def unclear_at_every_write(scenario: Scenario, *, lag: Mapping[Resource, i
 
 async def behind(scenario: Scenario, resource: Resource, events: int) -> None:
     """The cache of `resource` lags by 1, 2, … `events` events, and catches up when all is quiet."""
-    first = await live(scenario)
+    first = await _undisturbed_life(scenario)
     for lag in range(1, events + 1):
         await _ends_alike(scenario, first, f"{resource.plural} lag by {lag} events", lag={resource: lag})
 
@@ -286,7 +298,7 @@ async def behind(scenario: Scenario, resource: Resource, events: int) -> None:
 async def cut_at_every_event(scenario: Scenario, resource: Resource, *, expired: bool = False) -> int:
     """The watch of `resource` breaks at each event in turn, that event and all behind it not delivered. `expired`: it
     cannot be resumed either, so the cache lists anew and never sees what was in between. Returns how many they were."""
-    first = await live(scenario)
+    first = await _undisturbed_life(scenario)
     for event in range(1, first.delivered[resource] + 1):
         what = f"the watch of {resource.plural} breaks at event {event}"
         await _ends_alike(scenario, first, what, breaks=Break(resource, event, expired))

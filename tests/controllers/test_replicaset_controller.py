@@ -14,6 +14,7 @@ from sampan_api.client import (
     REPLICASETS,
     REPLICATIONCONTROLLERS,
     DeleteOptions,
+    ObjectList,
     PatchType,
 )
 from sampan_api.errors import Forbidden, InternalError
@@ -442,3 +443,30 @@ async def test_status_of_pods_that_are_not_ready_any_more(timeless):
     await settle(timeless)
     seen = await status(timeless)
     assert (seen["replicas"], "readyReplicas" in seen, "availableReplicas" in seen) == (1, False, False)
+
+
+async def test_a_set_whose_selector_is_none_stops_nobody(timeless, caplog):
+    """Another API server may hold what ours would have refused."""
+
+    class Foreign:
+        def __getattr__(self, name):
+            return getattr(timeless.client, name)
+
+        async def list(self, resource, *arguments, **options):
+            page = await timeless.client.list(resource, *arguments, **options)
+            if resource != REPLICASETS:
+                return page
+            selector = {"matchExpressions": [{"key": "app", "operator": "Like", "values": ["b"]}]}
+            items = [
+                i | {"spec": i["spec"] | {"selector": selector}} if meta.name(i) == "bad" else i for i in page.items
+            ]
+            return ObjectList(items, page.resource_version)
+
+    await timeless.replica_set("bad", 1)
+    await timeless.replica_set("web", 2)
+    control(timeless, Foreign())
+    await settle(timeless)
+    await timeless.pod("orphan", labels={"app": "web"})
+    await settle(timeless)
+    assert [meta.controller_of(pod)["name"] for pod in await active(timeless)] == ["web", "web"]
+    assert 'ReplicaSet default/bad has a selector that is none: "Like"' in caplog.text

@@ -5,6 +5,7 @@ from faults import Scenario, behind, cut_at_every_event, killed_at_every_write, 
 from replicas import ALWAYS, owner_of, start
 from sampan_api import meta
 from sampan_api.client import PODS, REPLICASETS, REPLICATIONCONTROLLERS
+from thorough import thorough
 
 
 async def end(cluster):
@@ -81,6 +82,7 @@ def scenario(*steps, **more):
 
 
 SCENARIOS = {
+    "few": scenario(made(2)),
     "scale": scenario(made(4), scaled(1)),
     "adopt": scenario(made(2), given=orphans_and_others),
     "release": scenario(made(2), a_pod_is_labelled_otherwise, it_is_labelled_back),
@@ -88,25 +90,29 @@ SCENARIOS = {
     "die": scenario(made(5), two_pods_die_and_two_fewer_are_wanted),
     "controller": scenario(a_replication_controller, scaled(1, REPLICATIONCONTROLLERS)),
 }
-every_scenario = pytest.mark.parametrize("name", SCENARIOS)
+every_scenario = pytest.mark.parametrize(
+    "name", [name if name in ("scale", "adopt", "die") else pytest.param(name, marks=thorough) for name in SCENARIOS]
+)
 
 
-@every_scenario
+@pytest.mark.parametrize("name", SCENARIOS)
 async def test_killed_before_and_after_every_write(name):
     assert await killed_at_every_write(SCENARIOS[name]) >= 3
 
 
-@pytest.mark.parametrize("name", ["scale", "die", "controller"])
+@pytest.mark.parametrize(
+    "name", ["die", pytest.param("scale", marks=thorough), pytest.param("controller", marks=thorough)]
+)
 async def test_killed_and_away_while_more_is_asked_for(name):
     await killed_at_every_write(SCENARIOS[name], late=True)
 
 
-@pytest.mark.parametrize("name", ["scale", "adopt", "release", "status"])
+@every_scenario
 async def test_every_answer_in_turn_is_unclear(name):
     await unclear_at_every_write(SCENARIOS[name])
 
 
-@pytest.mark.parametrize("name", ["scale", "die"])
+@pytest.mark.parametrize("name", ["few", pytest.param("scale", marks=thorough), pytest.param("die", marks=thorough)])
 async def test_every_answer_in_turn_is_unclear_and_the_caches_lag(name):
     await unclear_at_every_write(SCENARIOS[name], lag={PODS: 3})
 
@@ -114,13 +120,25 @@ async def test_every_answer_in_turn_is_unclear_and_the_caches_lag(name):
 @pytest.mark.parametrize("resource", [PODS, REPLICASETS], ids=["pods", "sets"])
 @every_scenario
 async def test_a_cache_that_lags(name, resource):
-    await behind(SCENARIOS[name], resource, 4)
+    await behind(SCENARIOS[name], resource, 3)
+
+
+@thorough
+@every_scenario
+async def test_caches_that_lag_far(name):
+    for resource in (PODS, REPLICASETS, REPLICATIONCONTROLLERS):
+        await behind(SCENARIOS[name], resource, 12)
 
 
 @pytest.mark.parametrize("expired", [False, True], ids=["resumed", "expired"])
 @pytest.mark.parametrize(
     ("name", "resource"),
-    [("scale", PODS), ("scale", REPLICASETS), ("release", PODS), ("die", PODS)],
+    [
+        ("scale", PODS),
+        ("die", REPLICASETS),
+        pytest.param("release", PODS, marks=thorough),
+        pytest.param("die", PODS, marks=thorough),
+    ],
     ids=lambda value: getattr(value, "plural", value),
 )
 async def test_a_watch_that_breaks(name, resource, expired):

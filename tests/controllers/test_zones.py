@@ -1,5 +1,5 @@
 from sampan_master.controllers.config import ControllersConfig
-from sampan_master.controllers.zones import Census, EvictionBudget, Zones, ZoneState, assess
+from sampan_master.controllers.zones import Census, EvictionBudget, Zones, ZoneState, assess, changes
 
 CONFIG = ControllersConfig()
 
@@ -64,6 +64,18 @@ def test_who_has_not_been_heard_of_yet_may_be_down_too_and_does_not_make_the_mas
     silent = census(nodes(2, 1), heard=lambda node: False)
     assert silent.by_name == {":a": Census(down=1, unheard=2)}
     assert not silent.all_down
+
+
+def test_changes_of_a_zone_are_told_once():
+    normal, sick, gone = (Zones({"z": Census(*counts)}, CONFIG) for counts in ((5, 0), (2, 3), (0, 5)))
+    assert list(changes(None, normal)) == []
+    assert list(changes(normal, sick)) == ["zone 'z' is now PartialDisruption: 3 of 5 nodes are not ready"]
+    assert list(changes(sick, sick)) == []
+    assert list(changes(sick, gone)) == [
+        "zone 'z' is now FullDisruption: 5 of 5 nodes are not ready",
+        "no node is ready: it is likelier that the master is cut off, so no node is emptied",
+    ]
+    assert list(changes(gone, normal)) == ["zone 'z' is now Normal: 0 of 5 nodes are not ready"]
 
 
 def test_one_node_every_ten_seconds():

@@ -7,6 +7,7 @@ import pytest
 from sampan_master.scheduler.config import SchedulerConfig
 from sampan_master.scheduler.explanation import why
 from sampan_master.scheduler.planner import Planner
+from sampan_master.scheduler.plugins import node_affinity
 from sampan_master.scheduler.plugins.plugin import Filter, Plugin, Refusal, Scope
 from sampan_master.scheduler.profile import Profile
 from sample_objects import host, is_, node, pod, required, select_node, spread, term
@@ -207,6 +208,19 @@ def test_a_plug_in_without_remedies_is_answered_in_its_own_words():
     change = why(planner, wanted)["nearest"]["changes"][0]
     assert (change["plugin"], change["need"], change["have"]) == ("Mine", "a blue node", "red")
     assert change["fix"] == "let a have what the pod asks for: a blue node"
+
+
+def test_node_affinity_that_the_configuration_adds_is_told_as_such():
+    required = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}]}
+    added = node_affinity.plugin({"requiredDuringSchedulingIgnoredDuringExecution": required})
+    wanted = pending()
+    planner = planner_of(small("a"), wanted, config=SchedulerConfig(profiles=(Profile(plugins=(added,)),)))
+    (change,) = why(planner, wanted)["nearest"]["changes"]
+    assert (change["plugin"], change["need"], change["have"]) == (
+        "NodeAffinity",
+        "for every pod disk in (ssd)",
+        "no disk",
+    )
 
 
 def test_spread_names_the_domain_that_is_too_full():

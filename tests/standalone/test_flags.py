@@ -71,7 +71,8 @@ def written(tmp_path, server, **user):
 @pytest.mark.parametrize(
     ("user", "said"),
     [
-        ({"exec": {"command": "x"}}, '"exec" is not supported'),
+        ({"username": "ann", "password": "x"}, '"username" is not supported'),
+        ({"exec": {"apiVersion": "x", "command": "x"}}, 'exec.apiVersion: "x" is none of'),
         ({"client-certificate": "nowhere.pem", "client-key": "k"}, "nowhere.pem: no such file or directory"),
         ({"client-certificate-data": "YQ==", "client-key-data": "YQ=="}, "client certificate and key cannot be used"),
     ],

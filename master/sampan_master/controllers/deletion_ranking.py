@@ -17,13 +17,12 @@ from functools import cmp_to_key
 from typing import Any
 
 from sampan_api import meta
+from sampan_api.deletion_cost import COST, parse_deletion_cost
 from sampan_api.meta import Object
 
 from sampan_master.controllers.pod_facts import created_at, is_ready, most_restarts, node_name, phase, ready_since
 
-COST = "controller.kubernetes.io/pod-deletion-cost"
 _PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
-_MOST = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +46,8 @@ def first_to_delete(pods: list[Object], count: int, related: Iterable[Object], n
 
 
 def deletion_cost(pod: Object) -> int:
-    """0 unless the annotation is an integer of 32 bits, without plus sign or leading zeros."""
-    text = meta.annotations(pod).get(COST, "0")
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdecimal()) or (text.startswith("0") and text != "0"):
-        return 0
-    cost = int(text)
-    return cost if -_MOST <= cost < _MOST else 0
+    """0 when nothing is said, or nothing that can be understood."""
+    return parse_deletion_cost(meta.annotations(pod).get(COST, "")) or 0
 
 
 def _rank(pod: Object, crowd: Counter[str]) -> _Rank:

@@ -176,7 +176,9 @@ class NodeController:
     def _assess(self, nodes: dict[str, Object]) -> bool:
         """Takes down who waits for eviction in which zone; returns whether all zones are down since now, or no more."""
         was_down = self._zones is not None and self._zones.all_down
-        self._zones = zones.assess(nodes.values(), self._is_alive, self._config)
+        before, self._zones = self._zones, zones.assess(nodes.values(), self._is_alive, self._config)
+        for change in zones.changes(before, self._zones):
+            log.warning("%s", change)
         if was_down and not self._zones.all_down:
             self._hear_all()
         wanting = {name: zones.zone_of(node) for name, node in nodes.items() if node_health.wants_eviction(node)}

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from sampan_api.client import REPLICASETS, REPLICATIONCONTROLLERS, Resource
 from sampan_api.meta import Object
-from sampan_api.selectors import LabelSelector, from_label_selector
+from sampan_api.selectors import LabelSelector, from_label_selector, from_labels
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaKind:
-    """`component`: who its events come from. `counts_terminating`: its status has `terminatingReplicas`."""
+    """`component`: who its events come from. `counts_terminating`: its status has `terminatingReplicas`. `selector`
+    raises SelectorError."""
 
     resource: Resource
     component: str
@@ -25,7 +26,7 @@ def _label_selector(replica_set: Object) -> LabelSelector:
 
 
 def _label_map(controller: Object) -> LabelSelector:
-    return from_label_selector({"matchLabels": controller["spec"]["selector"]})
+    return from_labels(controller["spec"]["selector"])
 
 
 REPLICA_SET = ReplicaKind(REPLICASETS, "replicaset-controller", True, _label_selector)

@@ -13,7 +13,7 @@ from typing import Any
 from sampan_api import meta
 from sampan_api.clock import rfc3339
 from sampan_api.meta import Object
-from sampan_api.selectors import from_label_selector
+from sampan_api.selectors import from_labels
 
 from sampan_master.controllers.deletion_ranking import first_to_delete
 from sampan_master.controllers.pod_facts import has_ended, is_active, is_ready, ready_since
@@ -103,7 +103,7 @@ def status(
     kind: ReplicaKind, replica_set: Object, mine: list[Object], terminating: int, failure: Failure | None, now: float
 ) -> dict[str, Any]:
     """The status to write; equal to the present one when there is nothing to say."""
-    template = from_label_selector({"matchLabels": _template_labels(replica_set)})
+    template = from_labels(_template_labels(replica_set))
     minimum = _min_ready_seconds(replica_set)
     counts = {
         "fullyLabeledReplicas": sum(template.matches(meta.labels(pod)) for pod in mine),

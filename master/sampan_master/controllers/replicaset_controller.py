@@ -10,6 +10,7 @@ the revision of the pod in that list. How many are wanted, and whether it may ad
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Iterable
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from sampan_api.clock import Clock
 from sampan_api.errors import ApiError, Conflict, Forbidden, InternalError, Invalid, NotFound
 from sampan_api.meta import Key, Object
 from sampan_api.recorder import EventRecorder
+from sampan_api.selectors import LabelSelector, SelectorError
 
 from sampan_master.controllers import replicaset
 from sampan_master.controllers.expectations import Expectations
@@ -26,6 +28,8 @@ from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.pod_facts import is_active
 from sampan_master.controllers.replica_kinds import ReplicaKind
 from sampan_master.controllers.workqueue import WorkQueue, work
+
+log = logging.getLogger(__name__)
 
 _LOOK_AGAIN = 1.0
 """Seconds after which a lagging cache is looked at again without an event."""
@@ -41,6 +45,8 @@ class ReplicaSetController:
         self._queue: WorkQueue[Key] = WorkQueue(clock)
         self._expectations = Expectations(self._sets, self._pods)
         self._recorder = EventRecorder(client, clock, kind.component)
+        self._selectors: dict[Key, LabelSelector] = {}
+        """Of every set that has one which can be understood; nothing is done for the others."""
         self._sets.subscribe(self._on_set)
         self._pods.subscribe(self._on_pod)
 
@@ -50,9 +56,16 @@ class ReplicaSetController:
             tasks.create_task(work(self._kind.resource.kind, self._queue, self.sync, self._workers))
 
     def _on_set(self, event: EventType, replica_set: Object, _old: Object | None) -> None:
+        key = meta.key(replica_set)
         if event is EventType.DELETED:
-            self._expectations.forget(meta.key(replica_set))
-        self._queue.add(meta.key(replica_set))
+            self._expectations.forget(key)
+        self._selectors.pop(key, None)
+        if event is not EventType.DELETED:
+            try:
+                self._selectors[key] = self._kind.selector(replica_set)
+            except SelectorError as error:
+                log.warning("%s %s has a selector that is none: %s", self._kind.resource.kind, key, error)
+        self._queue.add(key)
 
     def _on_pod(self, event: EventType, pod: Object, old: Object | None) -> None:
         for one in (pod, old):
@@ -62,9 +75,10 @@ class ReplicaSetController:
         if controller is not None or event is EventType.DELETED:
             return
         if old is None or meta.labels(old) != meta.labels(pod) or meta.controller_of(old) is not None:
-            for replica_set in self._sets.by_index("namespace", meta.namespace(pod)):
-                if self._kind.selector(replica_set).matches(meta.labels(pod)):
-                    self._queue.add(meta.key(replica_set))
+            for key in map(meta.key, self._sets.by_index("namespace", meta.namespace(pod))):
+                selector = self._selectors.get(key)
+                if selector is not None and selector.matches(meta.labels(pod)):
+                    self._queue.add(key)
 
     def _owner(self, pod: Object) -> Key | None:
         reference = meta.controller_of(pod)
@@ -76,7 +90,7 @@ class ReplicaSetController:
 
     async def sync(self, key: Key) -> float | None:
         replica_set = self._sets.items.get(key)
-        if replica_set is None:
+        if replica_set is None or key not in self._selectors:
             return None
         if self._expectations.is_in_doubt(key):
             self._expectations.resolve(key, await self._list_pods(Selection(key.namespace)))

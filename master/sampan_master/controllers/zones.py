@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -95,6 +95,18 @@ def assess(nodes: Iterable[Object], heard: Callable[[Object], bool], config: Con
         else:
             census.unheard += 1
     return Zones(dict(zones), config)
+
+
+def changes(before: Zones | None, after: Zones) -> Iterator[str]:
+    """What somebody should hear of who looks after the cluster."""
+    for zone, census in after.by_name.items():
+        state = census.state(after.config, trusting=True)
+        known = before.by_name.get(zone) if before is not None else None
+        was = known.state(after.config, trusting=True) if known is not None else ZoneState.NORMAL
+        if state is not was:
+            yield f"zone {zone!r} is now {state.value}: {census.down} of {census.size} nodes are not ready"
+    if after.all_down and (before is None or not before.all_down):
+        yield "no node is ready: it is likelier that the master is cut off, so no node is emptied"
 
 
 class EvictionBudget:

@@ -7,7 +7,7 @@ rows named since it last looked. A row exists as long as its Node does or pods a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -200,21 +200,7 @@ class NodeColumns:
 
     def extract(self, rows: Ints) -> NodeColumns:
         """A copy of these rows alone, to be changed freely: row i of it is row `rows[i]` of this."""
-        size = int(rows.size)
-        part = NodeColumns(max(size, 1))
-        part.resources = dict(self.resources)
-        part.taint_classes = self.taint_classes
-        part.names = [self.names[row] for row in rows]
-        part.row_of = {name: i for i, name in enumerate(part.names)}
-        part.live_count = size
-        part._objects = [self._objects[row] for row in rows]
-        for name in ("live", "unschedulable", "taint_class"):
-            getattr(part, name)[:size] = getattr(self, name)[rows]
-        for name in ("allocatable", "requested", "scoring_requested"):
-            setattr(part, name, np.ascontiguousarray(getattr(self, name)[:, rows if size else [0]]))
-        part._label_columns = {key: column.extract(rows) for key, column in self._label_columns.items()}
-        part.ports = {port: used[rows] for port, used in self.ports.items()}
-        return part
+        return _Extract(self, rows)
 
     def use(self, row: int, load: Load, sign: int) -> None:
         self.requested[PODS, row] += sign
@@ -289,6 +275,47 @@ class NodeColumns:
         for column in self._label_columns.values():
             column.codes = np.concatenate((column.codes, np.full(more, ABSENT, np.int64)))
         self.ports = {port: np.pad(used, (0, more)) for port, used in self.ports.items()}
+
+
+class _Extract(NodeColumns):
+    """Rows copied out of `whole`. Names, objects and labels are looked up there when somebody asks: most do not."""
+
+    def __init__(self, whole: NodeColumns, rows: Ints) -> None:
+        self._whole, self._rows, self._capacity = whole, rows, int(rows.size)
+        self.resources, self.taint_classes = dict(whole.resources), whole.taint_classes
+        self.live, self.unschedulable = whole.live[rows], whole.unschedulable[rows]
+        self.taint_class = whole.taint_class[rows]
+        self.allocatable, self.requested = at(whole.allocatable, rows), at(whole.requested, rows)
+        self.scoring_requested = at(whole.scoring_requested, rows)
+        self.row_numbers = np.arange(self._capacity, dtype=np.int64)
+        self.ports = {port: used[rows] for port, used in whole.ports.items()}
+        self.images, self.promised = NodeImages(), {}
+        self.node_changes, self.changes = ChangeLog(), ChangeLog()
+        self._label_columns = {}
+        self.live_count = self._capacity
+
+    def __getattr__(self, name: str) -> Any:
+        """`names` and `row_of`, made when first asked for."""
+        if name == "names":
+            self.names = [self._whole.names[row] for row in self._rows.tolist()]
+            return self.names
+        if name == "row_of":
+            self.row_of = {called: i for i, called in enumerate(self.names)}
+            return self.row_of
+        raise AttributeError(name)
+
+    @property
+    def size(self) -> int:
+        return self._capacity
+
+    def node(self, row: int) -> Object | None:
+        return self._whole.node(int(self._rows[row]))
+
+    def label_column(self, key: str) -> LabelColumn:
+        column = self._label_columns.get(key)
+        if column is None:
+            column = self._label_columns[key] = self._whole.label_column(key).extract(self._rows)
+        return column
 
 
 def _scheduling_view(node: Object) -> tuple[object, ...]:

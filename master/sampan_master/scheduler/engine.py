@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -89,12 +89,13 @@ class Engine:
         row = None if own is None else self.nodes.row_of.get(own.node)
         if row is not None and value[row] != INFEASIBLE:
             return row
-        totals = self._totals(pod, value, states)
+        rows, totals = self._totals(pod, value, states)
         best = totals.max()
         if best == INFEASIBLE:
             return None
         ties = np.flatnonzero(totals == best)
-        return int(ties[self._random.randrange(ties.size)])
+        tie = int(ties[self._random.randrange(ties.size)])
+        return tie if rows is None else int(rows[tie])
 
     def feasible(self, pod: Signature, *, uid: str = "", priority: int = 0) -> bool:
         return bool((self._value_with_relations(pod, uid, priority)[0] != INFEASIBLE).any())
@@ -106,7 +107,10 @@ class Engine:
     def totals(self, pod: Signature, *, uid: str = "", priority: int = 0) -> Ints:
         """Final score of every row, INFEASIBLE where it cannot run."""
         value, states = self._value_with_relations(pod, uid, priority)
-        totals, shared = self._totals(pod, value, states), self._shared(pod, value)
+        (rows, totals), shared = self._totals(pod, value, states), self._shared(pod, value)
+        if rows is not None:
+            found, totals = totals, value.copy()
+            totals[rows] = found
         return np.where(value == INFEASIBLE, INFEASIBLE, totals + shared) if isinstance(shared, int) else totals
 
     def refusals(self, pod: Signature, *, uid: str = "", priority: int = 0) -> list[Refusal]:
@@ -116,13 +120,16 @@ class Engine:
         crowded = self.cluster.promised_among(rows, priority)
         if crowded.size:
             refusals = self.with_promises(pod, crowded, uid, priority).refusals()
-            rows = np.setdiff1d(rows, np.concatenate([rows[:0], *(refusal.rows for refusal in refusals)]))
+            passes = self.nodes.live[: self.nodes.size].copy()
+            for refusal in refusals:
+                passes[refusal.rows] = False
+            rows = np.flatnonzero(passes)
         states = dict(self.states(pod))
-        for plugin in self.profile.plugins:
-            passes = self._passes(plugin, states, pod, rows)
-            if passes is not None and not passes.all():
-                refusals += self.refusals_by(plugin, pod, rows[~passes])
-                rows = rows[passes]
+        for plugin in self.refusing(pod, rows):
+            mask = self._passes(plugin, states, pod, rows)
+            if mask is not None and not mask.all():
+                refusals += self.refusals_by(plugin, pod, rows[~mask])
+                rows = rows[mask]
         return refusals
 
     def refusals_by(self, plugin: Plugin, pod: Signature, rows: Ints) -> list[Refusal]:
@@ -167,10 +174,16 @@ class Engine:
     def passes(self, hypothesis: Hypothesis, pod: Signature) -> Bools:
         """What the filters that look at rows one by one say of supposed rows."""
         nodes, rows = hypothesis.nodes, slice(0, hypothesis.nodes.size)
-        mask = nodes.live[rows].copy()
-        for plugin in (*self._node_filters, *self._row_filters):
+        mask = self._placement(pod).mask[hypothesis.rows]
+        for plugin in self._row_filters:
             mask = mask & plugin.mask(nodes, pod, rows)
         return mask
+
+    def refusing(self, pod: Signature, rows: Ints) -> Sequence[Plugin]:
+        """The plug-ins that may refuse some of these rows: often those that ask Node objects alone are known not to."""
+        if not self._placement(pod).mask[rows].all():
+            return self.profile.plugins
+        return [p for p in self.profile.plugins if p.filter is None or p.filter.scope is not Scope.NODE]
 
     def _passes(self, plugin: Plugin, states: dict[str, RelationState], pod: Signature, rows: Ints) -> Bools | None:
         if plugin.filter is not None:
@@ -206,22 +219,21 @@ class Engine:
         value[row] = self._evaluate(pod, self._placement(pod), np.array([row]), priority, uid)[0]
         return value
 
-    def _totals(self, pod: Signature, value: Ints, states: list[tuple[str, RelationState]]) -> Ints:
-        """The final scores, less what is the same for every row."""
+    def _totals(self, pod: Signature, value: Ints, states: list[tuple[str, RelationState]]) -> tuple[Ints | None, Ints]:
+        """Rows and their final scores, less what is the same for every row. None stands for all rows, with INFEASIBLE
+        among the scores."""
         shared = self._shared(pod, value)
         totals = value if isinstance(shared, int) else np.where(value == INFEASIBLE, INFEASIBLE, value + shared)
-        feasible: Ints | None = None
-        for name, state in states:
-            weight = self.profile.weights.get(name)
-            if not weight:
-                continue
-            if feasible is None:
-                feasible = np.flatnonzero(value != INFEASIBLE)
-            score = state.score(feasible) if feasible.size else None
+        weighed = [(weight, state) for name, state in states if (weight := self.profile.weights.get(name))]
+        feasible = np.flatnonzero(value != INFEASIBLE) if weighed else value[:0]
+        if not feasible.size:
+            return None, totals
+        totals = totals.take(feasible)
+        for weight, state in weighed:
+            score = state.score(feasible)
             if score is not None:
-                totals = totals.copy() if totals is value else totals
-                totals[feasible] += weight * score
-        return totals
+                totals += weight * score
+        return feasible, totals
 
     def with_promises(self, pod: Signature, rows: Ints, uid: str, priority: int) -> Hypothesis:
         """`rows` with the pods on them that are at least as important and promised room there."""

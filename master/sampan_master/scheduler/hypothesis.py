@@ -57,9 +57,10 @@ class Hypothesis:
         """Room is kept for pods of at least `priority`: `amounts[resource, row]`. `own` is the pod's own promise, which
         does not bind it. Since the others may never come, relations must hold with them and without."""
         self.nodes.requested[: len(amounts)] += amounts
-        if own is not None and own.priority >= priority and (i := self.nodes.row_of.get(own.node)) is not None:
+        if own is not None and own.priority >= priority:
             # Of its own promise only amounts are among `amounts`; ports are put there below, one pod after the other.
-            self.nodes.use(i, replace(own.signature.load, ports=()), -1)
+            for i in np.flatnonzero(self.rows == self._engine.nodes.row_of.get(own.node, -1)).tolist():
+                self.nodes.use(i, replace(own.signature.load, ports=()), -1)
         cluster, uid = self._engine.cluster, "" if own is None else own.uid
         if self._states or cluster.nominated_with_ports:
             for i in np.flatnonzero(amounts[PODS]).tolist():
@@ -84,7 +85,7 @@ class Hypothesis:
         """Why rows cannot take the pod once promised room is taken, by the first plug-in that refuses."""
         found: list[Refusal] = []
         here = np.arange(self.rows.size)
-        for plugin in self._engine.profile.plugins:
+        for plugin in self._engine.refusing(self._pod, self.rows):
             if plugin.filter is not None:
                 passes = plugin.filter.mask(self.nodes, self._pod, here)
                 if not passes.all():

@@ -173,6 +173,8 @@ def _taint(asked: Asked, row: int, refusal: Refusal, taint: Taint) -> Change:
 
 def _affinity(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
     """The labels that are missing; of terms of which one is enough, the one that misses least."""
+    if refusal.reason == node_affinity.ENFORCED:
+        return _in_its_words(asked, row, refusal)
     placement, nodes = asked.signature.placement, asked.engine.nodes
     node = nodes.node(row)
     labels = meta.labels(node) if node is not None else {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sampan_master.scheduler.columns import Ints
+from sampan_master.scheduler.columns import Bools, Ints
 from sampan_master.scheduler.engine import Engine
 from sampan_master.scheduler.plugins.plugin import Refusal
 from sampan_master.scheduler.signature import Signature
@@ -28,13 +28,18 @@ class Verdict:
 
     def hopeless(self) -> Ints:
         """The rows that no eviction would open."""
-        parts = [refusal.rows[refusal.hopeless] for refusal in self.refusals]
-        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+        return np.flatnonzero(self._seen(only_hopeless=True))
 
     def hopeful(self) -> Ints:
         """The rows that the eviction of other pods might open."""
-        parts = [refusal.rows for refusal in self.refusals]
-        return np.setdiff1d(np.concatenate(parts), self.hopeless()) if parts else np.zeros(0, np.int64)
+        return np.flatnonzero(self._seen() & ~self._seen(only_hopeless=True))
+
+    def _seen(self, *, only_hopeless: bool = False) -> Bools:
+        """Which rows are in some refusal."""
+        seen = np.zeros(max((int(r.rows.max(initial=-1)) + 1 for r in self.refusals), default=0), np.bool_)
+        for refusal in self.refusals:
+            seen[refusal.rows[refusal.hopeless] if only_hopeless else refusal.rows] = True
+        return seen
 
     def message(self, preemption: str = "") -> str:
         """The text of the PodScheduled condition and the FailedScheduling event; `preemption` says how that went."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sampan_api import meta
+from sampan_api.deletion_cost import COST, parse_deletion_cost
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.validation.affinity import validate_affinity, validate_spread
@@ -61,9 +63,16 @@ def validate_pod_spec(spec: dict[str, Any], path: str = "spec") -> Errors:
 
 def validate_new_pod(obj: Object) -> Errors:
     spec = obj["spec"]
+    yield from validate_deletion_cost(meta.annotations(obj), "metadata.annotations")
     if spec.get("ephemeralContainers"):
         yield forbidden("spec.ephemeralContainers", "cannot be set on create")
     yield from validate_gated_creation(obj)
+
+
+def validate_deletion_cost(annotations: dict[str, str], path: str) -> Errors:
+    text = annotations.get(COST)
+    if text is not None and parse_deletion_cost(text) is None:
+        yield invalid(f"{path}[{COST}]", text, "must be a 32bit integer")
 
 
 def _security(context: dict[str, Any], path: str) -> Errors:
@@ -124,6 +133,8 @@ def validate_pod_update(new: Object, old: Object) -> Errors:
     """Images, a shorter deadline, more tolerations and fewer gates may change, and of a gated pod what it asks of
     nodes; whatever else does is one error with a diff."""
     spec, before = new["spec"], old["spec"]
+    if not any(validate_deletion_cost(meta.annotations(old), "")):
+        yield from validate_deletion_cost(meta.annotations(new), "metadata.annotations")
     for field in ("containers", "initContainers"):
         if len(spec.get(field) or []) != len(before.get(field) or []):
             yield forbidden(f"spec.{field}", "pod updates may not add or remove containers")

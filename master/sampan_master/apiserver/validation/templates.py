@@ -11,7 +11,7 @@ from sampan_master.apiserver.validation.affinity import validate_label_selector
 from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, required, unsupported
 from sampan_master.apiserver.validation.metadata import validate_annotations
 from sampan_master.apiserver.validation.names import label_map
-from sampan_master.apiserver.validation.podspec import validate_pod_spec
+from sampan_master.apiserver.validation.podspec import validate_deletion_cost, validate_pod_spec
 
 
 def validate_template(template: Mapping[str, Any], path: str) -> Errors:
@@ -20,6 +20,7 @@ def validate_template(template: Mapping[str, Any], path: str) -> Errors:
     spec = template.get("spec") or {}
     yield from label_map(metadata.get("labels") or {}, f"{path}.labels")
     yield from validate_annotations(metadata.get("annotations") or {}, f"{path}.annotations")
+    yield from validate_deletion_cost(metadata.get("annotations") or {}, f"{path}.annotations")
     yield from validate_pod_spec(spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         yield forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")

@@ -70,6 +70,7 @@ def _relation(guard: Guard, functions: list[Function]) -> Relation | None:
         lambda _cluster, _pod: any(not function.off for function in functions),
         lambda cluster, pod: _Scores(guard, functions, cluster, pod),
         key=lambda pod: pod,
+        follows=True,
     )
 
 
