@@ -148,6 +148,18 @@ async def test_gated_pods_and_pods_of_other_schedulers_stay():
     ]
 
 
+async def test_a_pod_that_names_its_node_is_there_and_takes_its_room():
+    given = waiting("one", "3", nodeName="a"), waiting("two", "2")
+    assert fates(await ask(planner_of(small("a")), *given)) == [("one", "a", []), ("two", "", [])]
+
+
+async def test_the_more_important_of_the_given_pods_come_first():
+    planner = planner_of(small("a"), small("b", "1"))
+    vip = waiting("vip", "4", 100, schedulingGates=[])
+    answer = await ask(planner, waiting("low", "4", 1), vip)
+    assert fates(answer) == [("low", "", []), ("vip", "a", [])]
+
+
 async def test_what_makes_no_pods_is_said_to_be_ignored():
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}
     answer = await ask(planner_of(), config)

@@ -101,7 +101,8 @@ async def imagine(copy: Planner, nodes: Iterable[Object], pods: Iterable[Object]
     """The fates of `pods` in their order, then of pods that waited already and would go somewhere now."""
     given = list(pods)
     waited = [waiting.pod for waiting in copy.queue.waiting()]
-    fates = {meta.uid(pod): Fate(pod, True) for pod in given} | {meta.uid(pod): Fate(pod, False) for pod in waited}
+    fates = {meta.uid(pod): Fate(pod, True, pod["spec"].get("nodeName") or "") for pod in given}
+    fates |= {meta.uid(pod): Fate(pod, False) for pod in waited}
     for node in nodes:
         copy.put_node(node)
     now = _STEP
