@@ -208,7 +208,7 @@ async def test_a_pod_that_loses_another_kind_of_controller_is_adopted(timeless):
     assert owner_of(pod)
 
 
-async def test_sets_with_overlapping_selectors_leave_each_others_pods_alone(timeless):
+async def test_sets_with_overlapping_selectors_leave_each_others_pods_alone(timeless, caplog):
     control(timeless)
     for name in ("web", "api"):
         template = {"metadata": {"labels": {"tier": "front"}}}
@@ -218,6 +218,10 @@ async def test_sets_with_overlapping_selectors_leave_each_others_pods_alone(time
     await settle(timeless)
     owners = sorted(meta.controller_of(pod)["name"] for pod in await active(timeless))
     assert owners == ["api"] * 3 + ["web"] * 3
+    await timeless.pod("another", labels={"tier": "front"})
+    await settle(timeless)
+    assert "more than one ReplicaSet selects pod default/another: api, web" in caplog.text
+    assert len(await active(timeless)) == 6
 
 
 async def test_a_set_that_is_being_deleted_makes_deletes_and_adopts_nothing(timeless):

@@ -75,10 +75,17 @@ class ReplicaSetController:
         if controller is not None or event is EventType.DELETED:
             return
         if old is None or meta.labels(old) != meta.labels(pod) or meta.controller_of(old) is not None:
-            for key in map(meta.key, self._sets.by_index("namespace", meta.namespace(pod))):
-                selector = self._selectors.get(key)
-                if selector is not None and selector.matches(meta.labels(pod)):
-                    self._queue.add(key)
+            self._offer(pod)
+
+    def _offer(self, pod: Object) -> None:
+        """Any set that matches a pod without a controller may adopt it; the first one does."""
+        keys = [meta.key(one) for one in self._sets.by_index("namespace", meta.namespace(pod))]
+        matching = [key for key in keys if key in self._selectors and self._selectors[key].matches(meta.labels(pod))]
+        if len(matching) > 1:
+            names = ", ".join(sorted(key.name for key in matching))
+            log.warning("more than one %s selects pod %s: %s", self._kind.resource.kind, meta.key(pod), names)
+        for key in matching:
+            self._queue.add(key)
 
     def _owner(self, pod: Object) -> Key | None:
         reference = meta.controller_of(pod)
