@@ -5,6 +5,8 @@ node, or whom it evicts, or what it says of a pod that fits nowhere.
 """
 
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import reference
@@ -12,7 +14,7 @@ from reference.preemption import victim_uids
 from reference.scheduling_gates import is_gated
 from sampan_api.client import REPLICASETS, REPLICATIONCONTROLLERS, SERVICES, STATEFULSETS
 from sampan_master.scheduler.cluster import priority_of
-from sampan_master.scheduler.config import SchedulerConfig
+from sampan_master.scheduler.configuration import read_config
 from sampan_master.scheduler.engine import INFEASIBLE
 from sampan_master.scheduler.planner import Bind, Evict, Planner, Refuse
 from sampan_master.scheduler.signature import signature
@@ -35,7 +37,8 @@ class Follower:
 
     def __init__(self, scenario):
         self.scenario = scenario
-        self.planner = new_planner()
+        self.config = read(scenario.configuration)
+        self.planner = Planner(self.config)
         self.unconfirmed = []
 
     def follow(self, event):
@@ -45,12 +48,12 @@ class Follower:
         world = self.scenario.world
         difference = compare(self.planner, world, pod)
         if difference:
-            raise Disagreement(explained(difference, world, pod))
+            raise Disagreement(explained(self.config, difference, world, pod))
         expected = expectation(world, pod)
         decision = decide(self.planner, pod)
         difference = judge(decision, expected)
         if difference:
-            raise Disagreement(explained(difference, world, pod))
+            raise Disagreement(explained(self.config, difference, world, pod))
         self.go_on(pod, decision)
         self.settle()
 
@@ -100,8 +103,12 @@ class Follower:
                 self.follow(("pod", started))
 
 
-def new_planner():
-    return Planner(SchedulerConfig(seed=1))
+def read(configuration):
+    """As from a file given to `--config`."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "scheduler.yaml"
+        path.write_text(json.dumps(configuration))
+        return read_config(path if configuration else None)
 
 
 def tell(planner, event):
@@ -135,9 +142,9 @@ def tell(planner, event):
             raise AssertionError(event)
 
 
-def told(world):
+def told(config, world):
     """A planner that knows nothing but this world."""
-    planner = new_planner()
+    planner = Planner(config)
     for name, labels in world["namespaces"].items():
         tell(planner, ("namespace", name, labels))
     for node in world["nodes"].values():
@@ -218,25 +225,25 @@ def _uid(pod):
     return pod["metadata"]["uid"]
 
 
-def all_differences(world, pod):
+def all_differences(config, world, pod):
     """Asked of a planner that knows nothing but this world."""
-    found = compare(told(world), world, pod)
-    return found or judge(decide(told(world), pod), expectation(world, pod))
+    found = compare(told(config, world), world, pod)
+    return found or judge(decide(told(config, world), pod), expectation(world, pod))
 
 
-def explained(difference, world, pod):
-    if not all_differences(world, pod):
+def explained(config, difference, world, pod):
+    if not all_differences(config, world, pod):
         return f"{difference}\nA new planner agrees with the reference: what this one kept is out of date."
-    world = shrunk(world, pod)
-    shown = json.dumps({"pod": pod} | {k: v for k, v in world.items() if k != "config"}, indent=1)
-    return f"{all_differences(world, pod)}\nA new planner says the same of this world:\n{shown}"
+    world = shrunk(config, world, pod)
+    shown = json.dumps({"pod": pod} | world, indent=1)
+    return f"{all_differences(config, world, pod)}\nA new planner says the same of this world:\n{shown}"
 
 
-def shrunk(world, pod):
+def shrunk(config, world, pod):
     """The world without all that the disagreement does not need."""
     for candidate in _smaller(world):
-        if all_differences(candidate, pod):
-            return shrunk(candidate, pod)
+        if all_differences(config, candidate, pod):
+            return shrunk(config, candidate, pod)
     return world
 
 

@@ -15,6 +15,7 @@ selectors select, taints refuse. Whoever follows a scenario is told of each even
 import random
 
 from pod_templates import PodTemplates
+from profiles import Profiles
 from reference import new_world
 from sample_objects import HOSTNAME, ZONE
 
@@ -22,13 +23,14 @@ NODE_NAMES = tuple(f"n{i}" for i in range(10))
 NAMESPACES = ("red", "blue", "bare")
 TEAMS = ({}, {"team": "a"}, {"team": "b"}, {"team": "a", "env": "x"})
 IMAGES = {"web:1": 900, "db:latest": 2500, "job:1": 30}
-EVERYTHING = frozenset({"ports", "images", "spread", "affinity", "preemption", "defaults"})
+EVERYTHING = frozenset({"ports", "images", "spread", "affinity", "preemption", "defaults", "profiles"})
 
 
 class Scenario:
-    def __init__(self, seed, features=EVERYTHING, **config):
+    def __init__(self, seed, features=EVERYTHING):
         self.random = r = random.Random(seed)
         self.features = features
+        self.configuration, config = Profiles(r).draw() if "profiles" in features else ({}, {})
         self.world = new_world(**config)
         self.templates = PodTemplates(r, features)
         self.ticks = 0
