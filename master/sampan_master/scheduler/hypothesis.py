@@ -1,8 +1,8 @@
 """Some rows as they would be with pods taken away or put there: preemption and promised room ask the same plug-ins.
 
 Each row is a world of its own: what is supposed of one is not supposed of the others. The columns are a copy, so
-filters that look at rows one by one are asked about all rows at once. Relations are told of the moves on one row,
-asked about it, and told the moves back.
+filters that look at rows one by one are asked about all rows at once. So are relations, but for rows where a pod that
+counts for one moves: they are told of the moves on such a row, asked about it, and told the moves back.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ class Hypothesis:
         self._states: list[RelationState] = [state for _, state in engine.states(pod) if state.filters]
         self._moves: defaultdict[int, _Moves] = defaultdict(list)
         self._promised: defaultdict[int, _Moves] = defaultdict(list)
+        self._counted: dict[Relations, bool] = {}
 
     def move(self, i: int, pod: Signature, sign: int) -> None:
         """A pod comes to row `i` (+1) or leaves it (-1)."""
         self.nodes.use(i, pod.load, sign)
-        if self._states:
+        if self._counts(pod.relations):
             self._moves[i].append((pod.relations, sign))
 
     def move_each(self, where: Ints, pods: Sequence[Signature], sign: int) -> None:
@@ -50,7 +51,7 @@ class Hypothesis:
         for i, pod in zip(where.tolist(), pods, strict=True):
             for port in pod.load.ports:
                 self.nodes.port(port)[i] += sign
-            if self._states:
+            if self._counts(pod.relations):
                 self._moves[i].append((pod.relations, sign))
 
     def promise_all(self, amounts: Ints, own: Nominated | None, priority: int) -> None:
@@ -70,14 +71,18 @@ class Hypothesis:
     def _promise(self, i: int, pod: Signature) -> None:
         for port in pod.load.ports:
             self.nodes.port(port)[i] += 1
-        if self._states:
+        if self._counts(pod.relations):
             self._promised[i].append((pod.relations, 1))
 
     def mask(self) -> Bools:
         """Which of the rows could take the pod."""
         mask = self._engine.passes(self, self._pod)
         for state in self._states:
-            for i in np.flatnonzero(mask).tolist():
+            moved = [i for i in {**self._moves, **self._promised} if mask[i]]
+            as_it_is = state.mask(self.rows)
+            if as_it_is is not None:
+                mask &= as_it_is
+            for i in moved:
                 mask[i] = self._holds(state, i)
         return mask
 
@@ -103,6 +108,15 @@ class Hypothesis:
                         found += state.refuse(row)
             here = np.array(staying, np.int64)
         return found
+
+    def _counts(self, pod: Relations) -> bool:
+        """Whether it matters to a relation that such a pod comes or goes."""
+        if not self._states:
+            return False
+        counted = self._counted.get(pod)
+        if counted is None:
+            counted = self._counted[pod] = any(state.counts(pod) for state in self._states)
+        return counted
 
     def _holds(self, state: RelationState, i: int) -> bool:
         moves, promised = self._moves[i], self._promised[i]

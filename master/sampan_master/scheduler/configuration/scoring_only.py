@@ -15,6 +15,9 @@ class _ScoringOnly:
     def __init__(self, state: RelationState) -> None:
         self._state = state
 
+    def counts(self, pod: Relations) -> bool:
+        return False
+
     def moved(self, row: int, pod: Relations, sign: int) -> None:
         self._state.moved(row, pod, sign)
 

@@ -30,6 +30,9 @@ class ImageState:
     def __init__(self, scores: Ints | None) -> None:
         self._scores = scores
 
+    def counts(self, pod: Relations) -> bool:
+        return False
+
     def moved(self, row: int, pod: Relations, sign: int) -> None:
         pass
 

@@ -147,15 +147,21 @@ class State:
         own = self._pod.affinity or self._pod.anti_affinity or self._cluster.nominated_repelling
         return bool(own) or any(one.total for one in self.existing.values())
 
+    def counts(self, pod: Relations) -> bool:
+        return bool(self._known_effects(pod))
+
     def moved(self, row: int, pod: Relations, sign: int) -> None:
-        effects = self._effects.get(pod)
+        for domains, amount in self._known_effects(pod):
+            domains.add(row, sign * amount)
+            self._mask = None
+
+    def _known_effects(self, other: Relations) -> tuple[tuple[Domains, int], ...]:
+        effects = self._effects.get(other)
         if effects is None:
             if len(self._effects) >= _REMEMBERED:
                 self._effects.clear()
-            effects = self._effects[pod] = tuple(self._effects_of(pod))
-        for domains, amount in effects:
-            domains.add(row, sign * amount)
-            self._mask = None
+            effects = self._effects[other] = tuple(self._effects_of(other))
+        return effects
 
     def _effects_of(self, other: Relations) -> Iterator[tuple[Domains, int]]:
         """What one more pod like `other` adds to its domains."""

@@ -93,6 +93,10 @@ class RelationState(Protocol):
         """Whether it can refuse a row at all, or only scores."""
         ...
 
+    def counts(self, pod: Relations) -> bool:
+        """Whether it matters that such a pod comes or goes."""
+        ...
+
     def moved(self, row: int, pod: Relations, sign: int) -> None: ...
 
     def mask(self, rows: Rows) -> Bools | None:

@@ -144,6 +144,9 @@ class _Scores:
     def __init__(self, guard: Guard, functions: list[Function], cluster: Cluster, pod: Signature) -> None:
         self._guard, self._functions, self._nodes, self._pod = guard, functions, cluster.nodes, pod
 
+    def counts(self, pod: Relations) -> bool:
+        return False
+
     def moved(self, row: int, pod: Relations, sign: int) -> None:
         pass
 

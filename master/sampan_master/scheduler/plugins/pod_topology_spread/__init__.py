@@ -48,14 +48,20 @@ class SpreadState:
     def filters(self) -> bool:
         return bool(self._hard)
 
+    def counts(self, pod: Relations) -> bool:
+        return bool(self._counting(pod))
+
     def moved(self, row: int, pod: Relations, sign: int) -> None:
+        for counts in self._counting(pod):
+            counts.add(row, sign)
+
+    def _counting(self, pod: Relations) -> list[DomainCounts]:
         counted_by = self._counted_by.get(pod)
         if counted_by is None:
             if len(self._counted_by) >= _REMEMBERED:
                 self._counted_by.clear()
             counted_by = self._counted_by[pod] = [counts for counts in self._counts if counts.selects(pod)]
-        for counts in counted_by:
-            counts.add(row, sign)
+        return counted_by
 
     def mask(self, rows: Rows) -> Bools | None:
         masks = [constraint.mask(rows) for constraint in self._hard]
