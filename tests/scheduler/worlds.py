@@ -27,11 +27,11 @@ EVERYTHING = frozenset({"ports", "images", "spread", "affinity", "preemption", "
 
 
 class Scenario:
-    def __init__(self, seed, features=EVERYTHING):
+    def __init__(self, seed, features=EVERYTHING, **config):
         self.random = r = random.Random(seed)
         self.features = features
-        self.configuration, config = Profiles(r).draw() if "profiles" in features else ({}, {})
-        self.world = new_world(**config)
+        self.configuration, drawn = Profiles(r).draw() if "profiles" in features else ({}, {})
+        self.world = new_world(**drawn | config)
         self.templates = PodTemplates(r, features)
         self.ticks = 0
         self.crowded = r.random() < 0.4
