@@ -156,3 +156,22 @@ async def test_what_waits_in_the_last_phase_is_deleted_by_its_uid_with_its_depen
     await cluster.client.delete(NAMESPACES, "team")
     await eventually(lambda: is_gone(cluster))
     assert asked == [("a", DeleteOptions(propagation="Background", uid=uid))]
+
+
+async def test_what_outlives_its_namespace_is_deleted_and_nothing_else(cluster):
+    """As when it was made through a master that had not heard of the deletion."""
+    namespace = await team(cluster, "a")
+    await cluster.client.delete(NAMESPACES, "team")
+    namespace = await cluster.client.get(NAMESPACES, "team")
+    await cluster.client.update(NAMESPACES, namespace | {"spec": {"finalizers": []}}, "finalize")
+    assert await is_gone(cluster)
+    metadata = {"name": "mine", "namespace": "default"}
+    await cluster.client.create(CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}, "default")
+    assert len(await cluster.list(CONFIGMAPS, "team")) == 1
+    await start(cluster)
+
+    async def swept():
+        return await cluster.list(CONFIGMAPS, "team") == []
+
+    await eventually(swept)
+    assert [meta.name(o) for o in await cluster.list(CONFIGMAPS, "default")] == ["mine"]
