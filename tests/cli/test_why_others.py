@@ -8,7 +8,7 @@ import pytest
 from sampan_cli.discovery import Discovery
 from sampan_cli.errors import ServerError
 from sampan_cli.session import Session
-from sampan_cli.why import diagnosis, namespaces, nodes, printing, scheduling, workloads
+from sampan_cli.why import diagnosis, namespaces, nodes, printing, scheduling, selecting, workloads
 from sampan_cli.why.facts import PodFacts
 from sampan_cli.why.findings import Cause, Finding
 from sampan_cli.why.gather import Gatherer, selector_text
@@ -251,6 +251,47 @@ def test_a_set_with_all_its_pods_has_nothing_wrong() -> None:
     assert workloads.findings(WorkloadFacts(workload(spec={"replicas": 0}), NOW))[0].cause is Cause.NOTHING_WRONG
 
 
+def ready_pod(name: str, ready: bool, **labels: str) -> dict[str, Any]:
+    state = {"running": {"startedAt": STAMP}}
+    status = [{"name": "c", "state": state, "lastState": {}, "ready": ready}]
+    obj = pending(phase="Running", containerStatuses=status,
+                  conditions=[{"type": "Ready", "status": str(ready), "reason": "ContainersNotReady"}])  # fmt: skip
+    obj["metadata"] = {**obj["metadata"], "name": name, "labels": labels}
+    obj["spec"]["nodeName"] = "n1"
+    return obj
+
+
+def selecting_(kind: str, *pods: dict[str, Any], **status: Any) -> WorkloadFacts:
+    selector = {"app": "web"} if kind == "Service" else {"matchLabels": {"app": "web"}}
+    obj = {"kind": kind, "metadata": {"name": "web", "namespace": "default"}, "spec": {"selector": selector},
+           "status": status}  # fmt: skip
+    return WorkloadFacts(obj, NOW, pods=tuple(PodFacts(pod, NOW) for pod in pods))
+
+
+def test_a_service_that_selects_nothing_names_pods_that_were_nearly_meant() -> None:
+    others = (ready_pod("z", True, app="mail"), ready_pod("x", True, app="wbe"), ready_pod("y", True, tier="db"))
+    (found,) = selecting.findings(selecting_("Service"), others)
+    assert found.cause is Cause.SELECTS_NOTHING
+    assert found.evidence == ("pod/x has app=wbe",)
+
+
+def test_a_service_whose_pods_are_not_ready_tells_what_holds_them_up() -> None:
+    found = selecting.findings(selecting_("Service", ready_pod("x", False)), ())
+    assert [f.cause for f in found] == [Cause.NOT_READY, Cause.NOT_READY]
+    assert "nobody to answer" in found[0].text
+    ready = selecting.findings(selecting_("Service", ready_pod("x", True)), ())
+    assert [f.cause for f in ready] == [Cause.NOTHING_WRONG]
+
+
+def test_a_budget_that_lets_nobody_go_says_by_how_much() -> None:
+    pod = ready_pod("x", True)
+    healthy = {"currentHealthy": 1, "desiredHealthy": 1}
+    found = selecting.findings(selecting_("PodDisruptionBudget", pod, disruptionsAllowed=0, **healthy), ())
+    assert (found[0].cause, "minAvailable" in found[0].fix) == (Cause.DISRUPTIONS_BLOCKED, True)
+    found = selecting.findings(selecting_("PodDisruptionBudget", pod, disruptionsAllowed=1), ())
+    assert found[0].text == "poddisruptionbudget/web allows 1 eviction now."
+
+
 def test_a_namespace_says_what_is_left_in_it_and_whose_finalizer() -> None:
     namespace = {
         "kind": "Namespace",
@@ -326,3 +367,10 @@ def test_placements_say_where_pods_go_whom_they_evict_and_who_stays() -> None:
     assert "d/web-0   ReplicaSet/web   n1          d/low" in text
     assert "d/big would stay pending: 0/1 nodes …" in text
     assert "Service/s: no pods" in text
+
+
+def test_a_budget_that_selects_by_expressions_and_finds_nobody_says_so() -> None:
+    facts = selecting_("PodDisruptionBudget")
+    facts.obj["spec"]["selector"] = {"matchExpressions": [{"key": "app", "operator": "Exists"}]}
+    (found,) = selecting.findings(facts, (ready_pod("x", True, tier="db"),))
+    assert found.cause is Cause.SELECTS_NOTHING

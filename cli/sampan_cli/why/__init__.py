@@ -4,6 +4,7 @@
     diagnosis   picks the module for the kind; every module below is a pure function objects -> findings
     pods        scheduling, containers (exits, images, configuration), readiness, termination
     workloads   ReplicaSets, Deployments, Jobs … : creations that failed, and the causes of their pods, grouped
+    selecting   Services and disruption budgets: whom they select
     nodes, namespaces
     printing    findings as text or JSON
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sampan_cli.why import namespaces, nodes, pods, terminating, workloads
+from sampan_cli.why import namespaces, nodes, pods, selecting, terminating, workloads
 from sampan_cli.why.facts import condition, last_seen, message, subject
 from sampan_cli.why.findings import Cause, Finding, Object
 from sampan_cli.why.gather import Asked, Gatherer
@@ -30,6 +30,9 @@ def of(obj: Object, gatherer: Gatherer, now: float) -> Diagnosis:
     if kind in workloads.KINDS:
         of_workload, asked = gatherer.workload(obj)
         return Diagnosis(workloads.findings(of_workload), asked)
+    if kind in selecting.KINDS:
+        selected, others, asked = gatherer.selection(obj)
+        return Diagnosis(selecting.findings(selected, others), asked)
     if kind == "Node":
         return Diagnosis(nodes.findings(obj, gatherer.node_lease(obj["metadata"]["name"]), now))
     return Diagnosis(any_kind(obj, gatherer.events(obj)))

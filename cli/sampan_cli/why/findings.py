@@ -81,6 +81,9 @@ class Cause(StrEnum):
     PAUSED = "Paused"
     BACKOFF_LIMIT = "BackoffLimitExceeded"
     PROGRESS_DEADLINE = "ProgressDeadlineExceeded"
+    # What selects pods
+    SELECTS_NOTHING = "SelectsNothing"
+    DISRUPTIONS_BLOCKED = "DisruptionsBlocked"
     # Nodes
     NODE_SILENT = "NodeSilent"
     NODE_PRESSURE = "NodePressure"

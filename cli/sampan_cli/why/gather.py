@@ -59,8 +59,21 @@ class Gatherer:
 
     def workload(self, obj: Object) -> tuple[WorkloadFacts, Asked]:
         sets = self._sets(obj)
-        pods = self._owned_pods(obj, sets)
-        events = self._pod_events(obj["metadata"]["namespace"]) if pods else {}
+        facts, asked = self._pods(self._owned_pods(obj, sets))
+        own = [event for each in (obj, *sets) for event in self.events(each)]
+        return WorkloadFacts(obj, self._now, tuple(own), sets, facts, self.leases()), asked
+
+    def selection(self, obj: Object) -> tuple[WorkloadFacts, tuple[Object, ...], Asked]:
+        """The pods that an object selects without owning them, and all pods of its namespace when there are none."""
+        path = f"/api/v1/namespaces/{obj['metadata']['namespace']}/pods"
+        terms = selector_text(obj)
+        selected = self._list(path, {"labelSelector": terms} if terms else None) if obj["spec"].get("selector") else ()
+        facts, asked = self._pods([{"kind": "Pod", **pod} for pod in selected])
+        return WorkloadFacts(obj, self._now, (), (), facts), () if selected else self._list(path), asked
+
+    def _pods(self, pods: list[Object]) -> tuple[tuple[PodFacts, ...], Asked]:
+        """With the scheduler's answer about the first of those it refuses: replicas are alike."""
+        events = self._pod_events(pods[0]["metadata"]["namespace"]) if pods else {}
         asked, tries = Asked(None), 0
         facts = []
         for pod in pods:
@@ -68,8 +81,7 @@ class Gatherer:
                 asked, tries = self.ask(pod["metadata"]["namespace"], pod["metadata"]["name"]), tries + 1
             of_this = asked if _is_unplaced(pod) else None
             facts.append(self._pod(pod, tuple(events.get(pod["metadata"]["uid"], ())), of_this)[0])
-        own = [event for each in (obj, *sets) for event in self.events(each)]
-        return WorkloadFacts(obj, self._now, tuple(own), sets, tuple(facts), self.leases()), asked
+        return tuple(facts), asked
 
     def ask(self, namespace: str, name: str) -> Asked:
         try:
@@ -224,9 +236,9 @@ def _log_wanted(status: Object, init: bool) -> dict[str, str] | None:
 
 
 def selector_text(obj: Object) -> str:
-    """What an object selects, as the query of a list. A ReplicationController's selector is a map."""
+    """What an object selects, as the query of a list. Those of core/v1 have a map for a selector."""
     selector = obj["spec"].get("selector") or {}
-    if obj["kind"] == "ReplicationController":
+    if obj["kind"] in ("ReplicationController", "Service"):
         selector = {"matchLabels": selector}
     terms = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
     for each in selector.get("matchExpressions") or []:

@@ -33,6 +33,7 @@ _BY_WORDS = (
     ("anti-affinity", Cause.POD_ANTI_AFFINITY),
     ("pod affinity", Cause.POD_AFFINITY),
     ("node affinity", Cause.NODE_AFFINITY),
+    ("[NodeAffinity]", Cause.NODE_AFFINITY),
     ("Insufficient ", Cause.INSUFFICIENT_RESOURCES),
     ("Too many pods", Cause.INSUFFICIENT_RESOURCES),
     ("taint", Cause.UNTOLERATED_TAINT),

@@ -44,7 +44,7 @@ def findings(facts: WorkloadFacts) -> list[Finding]:
     obj = facts.obj
     if absent := _nobody(facts):
         return [absent]
-    found = [*_behind(facts), *_stopped(facts), *_refused(facts), *_of_pods(facts)]
+    found = [*_behind(facts), *_stopped(facts), *_refused(facts), *of_pods(facts)]
     if not found:
         found = [*_settling(facts), *_missing(facts)]
     if found:
@@ -173,7 +173,7 @@ def refusal(who: str, why: str, *, made: bool = True) -> Finding:
     return Finding(Cause.CREATION_FAILED, who, f"{head}.", (why,), "see what the server answered")
 
 
-def _of_pods(facts: WorkloadFacts) -> Iterator[Finding]:
+def of_pods(facts: WorkloadFacts) -> Iterator[Finding]:
     """The causes of its pods; pods with the same one are told together."""
     groups: dict[Cause, list[tuple[PodFacts, Finding]]] = {}
     for pod in facts.pods:

@@ -20,7 +20,7 @@ from sampan_master.scheduler.engine import INFEASIBLE, Engine
 from sampan_master.scheduler.planner import Planner
 from sampan_master.scheduler.plugins.plugin import Refusal
 from sampan_master.scheduler.queue import Kind, Place, Waiting, kind_of
-from sampan_master.scheduler.remedies import WHOLE_ROW, Asked, Change, estimate, have_text, remedy
+from sampan_master.scheduler.remedies import Asked, Change, estimate, have_text, remedy, scope
 from sampan_master.scheduler.verdict import Verdict, explain
 
 Answer = dict[str, Any]
@@ -187,12 +187,5 @@ def _changes(asked: Asked, row: int, by_plugin: list[list[Refusal]], verdict: Ve
 
 
 def _once(refusals: list[Refusal]) -> list[Refusal]:
-    """A plug-in whose remedy covers the whole row is asked once, however many refusals of the row it has."""
-    seen: set[tuple[str, str]] = set()
-    found = []
-    for refusal in refusals:
-        key = (refusal.plugin, "" if refusal.plugin in WHOLE_ROW else f"{refusal.reason} {refusal.need}")
-        if key not in seen:
-            seen.add(key)
-            found.append(refusal)
-    return found
+    """The first of those that have one remedy."""
+    return list({scope(refusal): refusal for refusal in reversed(refusals)}.values())[::-1]

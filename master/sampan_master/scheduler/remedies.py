@@ -46,8 +46,6 @@ _ESTIMATES = {
     "PodTopologySpread": 2.5,
     "InterPodAffinity": 2.5,
 }
-WHOLE_ROW = ("TaintToleration", "NodeAffinity")
-"""Plug-ins whose remedy, asked about one refusal, names everything they have against the row."""
 _NAME_PODS = ("InterPodAffinity",)
 """Plug-ins whose words name other pods."""
 
@@ -79,6 +77,15 @@ Remedy: TypeAlias = Callable[[Asked, int, Refusal], list[Change]]
 def remedy(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
     """The changes after which the plug-in of `refusal` would let the pod on `row`."""
     return _BY_PLUGIN.get(refusal.plugin, _in_its_words)(asked, row, refusal)
+
+
+def scope(refusal: Refusal) -> str:
+    """Refusals of one row with equal scope have one remedy, which names all that they have against the row."""
+    if refusal.plugin == "TaintToleration" or (
+        refusal.plugin == "NodeAffinity" and refusal.reason != node_affinity.ENFORCED
+    ):
+        return refusal.plugin
+    return f"{refusal.plugin} {refusal.reason} {refusal.need}"
 
 
 def estimate(refusal: Refusal) -> Efforts | float:
@@ -183,7 +190,8 @@ def _affinity(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
         unmet = [[r for r in term if not _is_met(r, labels, _node(asked, row))] for term in placement.required if term]
         fewest: list[Requirement] = min(unmet, key=lambda term: len(term), default=[])
         missing += fewest
-    return [_label(asked, row, refusal, requirement, labels) for requirement in missing]
+    changes = [_label(asked, row, refusal, requirement, labels) for requirement in missing]
+    return changes or _in_its_words(asked, row, refusal)
 
 
 def _is_met(requirement: Requirement, labels: dict[str, str], name: str) -> bool:
