@@ -14,6 +14,7 @@ from sampan_cli.cluster.preflight import missing
 from sampan_cli.cluster.settings import ClusterSettings
 from sampan_cli.cluster.takedown import mounts_below
 from sampan_cli.errors import ClusterError, UsageError
+from sampan_cli.verbs import up
 
 PLAN = make_plan(ClusterSettings("demo"), "10.77.0.0/24", (6443, 2, 3), (6, 3 << 30))
 
@@ -93,3 +94,15 @@ def test_what_is_missing_is_named_with_its_package() -> None:
     found = missing(which=lambda program: None, uid=1000)
     assert {item.package for item in found} == {"", "etcd-server", "busybox-static", "nftables"}
     assert "root" in found[0].what
+
+
+def test_what_the_master_leaves_to_others_is_told_with_its_command() -> None:
+    assert up._missing("sampan", "10.244.0.0/16", up._parts_of(())) == []
+    parts = up._parts_of(("--event-ttl-seconds", "60", "--components", "*,-controllers"))
+    assert up._missing("lab", "10.9.0.0/16", parts) == ["sampan --cluster lab controllers --cluster-cidr 10.9.0.0/16"]
+    assert len(up._missing("lab", "10.9.0.0/16", up._parts_of(("--components", "none")))) == 2
+
+
+def test_a_part_that_is_none_is_refused_before_anything_starts() -> None:
+    with pytest.raises(UsageError, match="--components: 'shedules' is no part of the master"):
+        up._components("shedules")

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"[{time.monotonic() - began:5.1f} s] {text}", flush=True)
 
     preflight.check()
-    parts = _components(args.components)
+    _components(args.components)
     options = {flag: getattr(args, flag.strip("-").replace("-", "_")) for flag in MASTER_FLAGS}
     settings = ClusterSettings(
         cluster=args.cluster,
@@ -65,15 +65,16 @@ def run(args: argparse.Namespace) -> int:
         count = len(brought.plan.nodes)
         say(f"cluster {args.cluster} is already running, as it was started: {count} node{'s' if count > 1 else ''}")
     session = waiting.wait_for_api(brought.plan, args.timeout, say)
-    waiting.wait_for_nodes(session, brought.plan, args.timeout, say)
+    parts = _parts_of(brought.plan.settings.master_options)
+    if "controllers" in parts:
+        waiting.wait_for_nodes(session, brought.plan, args.timeout, say)
     if not args.no_apply and not brought.was_running:
         manifest = hello_manifest()
         waiting.apply_manifest(session, manifest, say)
         if parts == frozenset(COMPONENTS):
             waiting.wait_for_pods(session, brought.plan, args.timeout, say)
-        else:
-            missing = " and ".join(part for part in COMPONENTS if part not in parts)
-            say(f"the master runs without its {missing}: pods come when somebody else does their work")
+    for command in _missing(args.cluster, brought.plan.settings.cluster_cidr, parts):
+        say(f"the master does not do this itself; start it, or its counterpart: {command}")
     print()
     waiting.print_pods(session)
     print(_next_commands(args.cluster, str(kubeconfig_of(args.cluster))))
@@ -86,6 +87,19 @@ def _components(text: str | None) -> frozenset[str]:
         return frozenset(COMPONENTS) if text is None else chosen(text)
     except ValueError as error:
         raise UsageError(f"--components: {error}") from error
+
+
+def _parts_of(options: tuple[str, ...]) -> frozenset[str]:
+    """Of the cluster that runs, which may have been started by an `up` before this one."""
+    given = [options[i + 1] for i, word in enumerate(options) if word == "--components"]
+    return _components(given[-1] if given else None)
+
+
+def _missing(cluster: str, cidr: str, parts: frozenset[str]) -> list[str]:
+    """The commands that do what the master does not."""
+    program = "sampan" if cluster == "sampan" else f"sampan --cluster {cluster}"
+    commands = {"scheduler": f"{program} scheduler", "controllers": f"{program} controllers --cluster-cidr {cidr}"}
+    return [commands[part] for part in COMPONENTS if part not in parts]
 
 
 def hello_manifest() -> Path:

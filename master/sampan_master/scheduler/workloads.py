@@ -7,13 +7,14 @@ kept until something in its namespace changes.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from sampan_api import meta
 from sampan_api.client import REPLICASETS, REPLICATIONCONTROLLERS, SERVICES, STATEFULSETS, Resource
 from sampan_api.meta import Object
 
+from sampan_master.scheduler.by_label import TermsByLabel
 from sampan_master.scheduler.pod_terms import LabelRequirement, label_selector, matches
 from sampan_master.scheduler.signature import Relations
 
@@ -22,51 +23,71 @@ _CONTROLLERS = {resource.kind for resource in WATCHED} - {SERVICES.kind}
 _Selector = tuple[LabelRequirement, ...]
 
 
-class Workloads:
-    def __init__(self) -> None:
-        self._selectors: defaultdict[tuple[str, str], dict[str, _Selector]] = defaultdict(dict)
-        """(namespace, kind) -> name -> selector"""
-        self._derived: defaultdict[str, WeakKeyDictionary[Relations, _Selector]] = defaultdict(WeakKeyDictionary)
+@dataclass(slots=True)
+class _Namespace:
+    """`selectors` by kind and name; those of Services also by label, but for Services without one, which select
+    nobody. `derived` is what followed from them."""
 
-    def put(self, resource: Resource, obj: Object) -> None:
-        """Takes a new or changed object of one of the `WATCHED` resources."""
-        namespace, selector = meta.namespace(obj), _selector(resource, obj)
-        selectors = self._selectors[namespace, resource.kind]
-        if selectors.get(meta.name(obj)) != selector:
-            selectors[meta.name(obj)] = selector
-            self._derived.pop(namespace, None)
+    selectors: dict[tuple[str, str], _Selector] = field(default_factory=dict)
+    services: TermsByLabel[str] = field(default_factory=TermsByLabel)
+    derived: WeakKeyDictionary[Relations, _Selector] = field(default_factory=WeakKeyDictionary)
 
-    def remove(self, resource: Resource, obj: Object) -> None:
-        namespace, key = meta.namespace(obj), (meta.namespace(obj), resource.kind)
-        selectors = self._selectors.get(key, {})
-        if selectors.pop(meta.name(obj), None) is not None:
-            self._derived.pop(namespace, None)
-            if not selectors:
-                del self._selectors[key]
+    def put(self, kind: str, name: str, selector: _Selector) -> None:
+        if self.selectors.get((kind, name)) != selector:
+            self.remove(kind, name)
+            self.selectors[kind, name] = selector
+            if kind == SERVICES.kind and selector:
+                self.services.add(name, selector, (None,))
 
-    def take_over(self, other: Workloads) -> None:
-        """Knows what `other` knows now."""
-        for key, selectors in other._selectors.items():
-            self._selectors[key] = dict(selectors)
-        self._derived.clear()
+    def remove(self, kind: str, name: str) -> None:
+        self.derived = WeakKeyDictionary()
+        if self.selectors.pop((kind, name), ()) and kind == SERVICES.kind:
+            self.services.remove(name)
 
     def selector(self, pod: Relations) -> _Selector:
-        """What selects the pods that belong together with this one; () when nothing says so."""
-        if not self._selectors:
-            return ()
-        derived = self._derived[pod.namespace]
-        selector = derived.get(pod)
+        selector = self.derived.get(pod)
         if selector is None:
-            selector = derived[pod] = self._derive(pod)
+            selector = self.derived[pod] = self._derive(pod)
         return selector
 
     def _derive(self, pod: Relations) -> _Selector:
         labels, (kind, name) = dict(pod.labels), pod.controller
-        services = self._selectors.get((pod.namespace, SERVICES.kind), {}).values()
-        found = dict.fromkeys(term for selector in services if matches(selector, labels) for term in selector)
+        services = [self.selectors[SERVICES.kind, service] for service in self.services.candidates(pod)]
+        found = {term for selector in services if matches(selector, labels) for term in selector}
         if kind in _CONTROLLERS:
-            found |= dict.fromkeys(self._selectors.get((pod.namespace, kind), {}).get(name, ()))
-        return tuple(found)
+            found |= set(self.selectors.get((kind, name), ()))
+        return tuple(sorted(found))
+
+
+class Workloads:
+    def __init__(self) -> None:
+        self._namespaces: dict[str, _Namespace] = {}
+
+    def put(self, resource: Resource, obj: Object) -> None:
+        """Takes a new or changed object of one of the `WATCHED` resources."""
+        namespace = self._namespaces.get(meta.namespace(obj))
+        if namespace is None:
+            namespace = self._namespaces[meta.namespace(obj)] = _Namespace()
+        namespace.put(resource.kind, meta.name(obj), _selector(resource, obj))
+
+    def remove(self, resource: Resource, obj: Object) -> None:
+        namespace = self._namespaces.get(meta.namespace(obj))
+        if namespace is not None:
+            namespace.remove(resource.kind, meta.name(obj))
+            if not namespace.selectors:
+                del self._namespaces[meta.namespace(obj)]
+
+    def take_over(self, other: Workloads) -> None:
+        """Knows what `other` knows now."""
+        for name, known in other._namespaces.items():
+            namespace = self._namespaces[name] = _Namespace()
+            for key, selector in known.selectors.items():
+                namespace.put(*key, selector)
+
+    def selector(self, pod: Relations) -> _Selector:
+        """What selects the pods that belong together with this one; () when nothing says so."""
+        namespace = self._namespaces.get(pod.namespace)
+        return () if namespace is None else namespace.selector(pod)
 
 
 def _selector(resource: Resource, obj: Object) -> _Selector:

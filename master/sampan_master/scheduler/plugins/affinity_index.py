@@ -17,9 +17,9 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from sampan_master.scheduler.by_label import GroupsByLabel, TermsByLabel
 from sampan_master.scheduler.cluster import Cluster
 from sampan_master.scheduler.columns import Ints
-from sampan_master.scheduler.plugins.by_label import GroupsByLabel, TermsByLabel
 from sampan_master.scheduler.pod_terms import AffinityTerm, LabelRequirement, LabelSelector, matches
 from sampan_master.scheduler.signature import Relations
 

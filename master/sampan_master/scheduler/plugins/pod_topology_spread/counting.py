@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from sampan_master.scheduler.by_label import GroupsByLabel, TermsByLabel
 from sampan_master.scheduler.cluster import Cluster
-from sampan_master.scheduler.plugins.by_label import GroupsByLabel, TermsByLabel
 from sampan_master.scheduler.plugins.pod_topology_spread.topology import Topology
 from sampan_master.scheduler.pod_terms import LabelSelector, matches
 from sampan_master.scheduler.signature import Relations
@@ -33,7 +33,7 @@ class DomainCounts:
 
     def __init__(self, topology: Topology, namespace: str, selector: LabelSelector) -> None:
         self.topology, self._namespace, self._selector = topology, namespace, selector
-        self.counts = np.zeros(topology.numbers, np.int64)
+        self.counts = np.zeros(topology.numbers, np.int32)
 
     def selects(self, pod: Relations) -> bool:
         """A selector without requirements would select all pods, but counts none (upstream's countPodsMatchSelector);
