@@ -83,17 +83,6 @@ def test_a_taken_port_is_said_and_ends_the_process(start, tmp_path, capfd):
     assert "cannot start" in capfd.readouterr().err
 
 
-def test_a_directory_has_one_master_at_a_time(start, tmp_path, capfd):
-    first = start("--in-memory")
-    first.wait_until_ready()
-    second = start("--in-memory")
-    assert second.process.wait(15) == 1
-    assert f"is another master's (pid {first.process.pid})" in capfd.readouterr().err
-    first.close()
-    third = start("--in-memory")
-    third.wait_until_ready()
-
-
 def test_parts_that_are_switched_off_do_not_run(start):
     master = start("--in-memory", "--components", "*,-scheduler")
     master.wait_until_ready()
