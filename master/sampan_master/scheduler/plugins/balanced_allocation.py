@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from sampan_master.scheduler.columns import CPU, MEMORY, Ints, NodeColumns, Rows, at
+from sampan_master.scheduler.columns import CPU, MEMORY, Ints, NodeColumns, Rows, at, only_row
 from sampan_master.scheduler.plugins.plugin import MAX_SCORE, Plugin, Scope, Score
 from sampan_master.scheduler.plugins.resource_scoring import counts_for
 from sampan_master.scheduler.signature import Signature
@@ -21,6 +21,9 @@ _USUAL = ("cpu", "memory")
 
 def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
     """The usual two resources at once: it is asked for every pod that is placed."""
+    row = only_row(rows)
+    if row is not None:
+        return np.array([_balance_there(nodes, pod, row)], np.int64)
     capacity = at(nodes.allocatable[CPU : MEMORY + 1], rows)
     used = (at(nodes.requested[CPU : MEMORY + 1], rows) + _column(pod.load.requests)) / np.maximum(capacity, 1)
     share = np.minimum(used, 1.0)
@@ -28,6 +31,21 @@ def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
     deviation = np.abs(share[0] - share[1]) / 2 * both
     score: Ints = ((1 - deviation) * MAX_SCORE).astype(np.int64)
     return score
+
+
+def _balance_there(nodes: NodeColumns, pod: Signature, row: int) -> int:
+    capacities, used = (
+        nodes.allocatable[CPU : MEMORY + 1, row].tolist(),
+        nodes.requested[CPU : MEMORY + 1, row].tolist(),
+    )
+    if min(capacities) <= 0:
+        return MAX_SCORE
+    wanted = dict(pod.load.requests)
+    cpu, memory = (
+        min((there + wanted.get(name, 0)) / capacity, 1.0)
+        for name, there, capacity in zip(_USUAL, used, capacities, strict=True)
+    )
+    return int((1 - abs(cpu - memory) / 2) * MAX_SCORE)
 
 
 @lru_cache(maxsize=4096)

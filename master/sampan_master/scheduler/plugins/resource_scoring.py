@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from sampan_master.scheduler.columns import CPU, MEMORY, Bools, Ints, NodeColumns, Rows, at
+from sampan_master.scheduler.columns import CPU, MEMORY, Bools, Ints, NodeColumns, Rows, at, only_row
 from sampan_master.scheduler.plugins.plugin import MAX_SCORE, Vector
 from sampan_master.scheduler.signature import Signature
 
@@ -101,8 +101,9 @@ def used_and_capacity(nodes: NodeColumns, pod: Signature, name: str, rows: Rows)
         asked = dict(pod.load.requests).get(name, 0)
         if not counts_for(name, asked):
             return None
-        used = nodes.requested[nodes.resource(name), rows] + asked
-    capacity = nodes.allocatable[nodes.resource(name), rows]
+        resource = nodes.resource(name)  # first: a new resource makes new arrays
+        used = nodes.requested[resource, rows] + asked
+    capacity = nodes.allocatable[nodes.resources[name], rows]
     return used, capacity, capacity > 0
 
 
@@ -118,12 +119,25 @@ def _divided(total: Ints, weights: Ints) -> Ints:
 
 def _least_allocated_of_cpu_and_memory(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
     """The usual strategy, both resources at once: it is asked for every pod that is placed."""
+    row = only_row(rows)
+    if row is not None:
+        return np.array([_least_allocated_there(nodes, pod, row)], np.int64)
     capacity = at(nodes.allocatable[CPU : MEMORY + 1], rows)
     free = capacity - at(nodes.scoring_requested, rows) - _column(pod.load.scoring_requests)
     share = np.maximum(free, 0) * MAX_SCORE // np.maximum(capacity, 1)
     counted = capacity > 0
     total: Ints = (share[0] + share[1]) // np.maximum(counted[0].astype(np.int64) + counted[1], 1)
     return total
+
+
+def _least_allocated_there(nodes: NodeColumns, pod: Signature, row: int) -> int:
+    capacities, used = nodes.allocatable[CPU : MEMORY + 1, row].tolist(), nodes.scoring_requested[:, row].tolist()
+    shares = [
+        max(capacity - there - asked, 0) * MAX_SCORE // capacity
+        for capacity, there, asked in zip(capacities, used, pod.load.scoring_requests, strict=True)
+        if capacity > 0
+    ]
+    return int(sum(shares) // max(len(shares), 1))
 
 
 @lru_cache(maxsize=4096)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from sampan_master.scheduler.columns import PODS, Bools, Ints, NodeColumns, Rows
+import numpy as np
+
+from sampan_master.scheduler.columns import PODS, Bools, Ints, NodeColumns, Rows, only_row
 from sampan_master.scheduler.plugins.plugin import Filter, Plugin, Refusal, Scope, Score
 from sampan_master.scheduler.plugins.resource_scoring import Strategy
 from sampan_master.scheduler.signature import Signature
@@ -13,11 +15,20 @@ NAME = "NodeResourcesFit"
 
 
 def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
+    row = only_row(rows)
+    if row is not None:
+        return np.array([_fits_there(nodes, pod, row)], np.bool_)
     result: Bools = nodes.requested[PODS][rows] < nodes.allocatable[PODS][rows]
     for name, amount in pod.load.requests:
         resource = nodes.resource(name)
         result &= nodes.requested[resource][rows] + amount <= nodes.allocatable[resource][rows]
     return result
+
+
+def _fits_there(nodes: NodeColumns, pod: Signature, row: int) -> bool:
+    wanted = [(PODS, 1)] + [(nodes.resource(name), amount) for name, amount in pod.load.requests]
+    used, capacity = nodes.requested[:, row].tolist(), nodes.allocatable[:, row].tolist()
+    return all(used[resource] + amount <= capacity[resource] for resource, amount in wanted)
 
 
 def refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal]:
