@@ -29,7 +29,7 @@ from sampan_master.scheduler.signature import Signature
 INFEASIBLE = -1
 V = TypeVar("V")
 _KEPT_BYTES = 48 << 20
-_STATE_ARRAYS = 2
+_STATE_ARRAYS = 8
 
 
 @dataclass(slots=True)

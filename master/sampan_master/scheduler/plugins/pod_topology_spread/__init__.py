@@ -28,6 +28,7 @@ from sampan_master.scheduler.plugins.pod_topology_spread.filter import (
     hard_layout,
 )
 from sampan_master.scheduler.plugins.pod_topology_spread.score import SoftLayout, soft_layout
+from sampan_master.scheduler.plugins.pod_topology_spread.topology import by_row
 from sampan_master.scheduler.pod_terms import SpreadConstraint, matches
 from sampan_master.scheduler.signature import Relations, Signature
 
@@ -94,7 +95,8 @@ def _state(
             made.append(HardConstraint(constraint, counts, matches(constraint.selector, dict(relations.labels))))
     if not soft:
         return SpreadState(made, None, [])
-    make = partial(soft_layout, nodes, pod, soft, require_all=require_all)
+    rows = index.layout("rows", partial(by_row, nodes))
+    make = partial(soft_layout, nodes, pod, soft, rows, require_all=require_all)
     layout = index.layout((pod.placement, asked[1], require_all), make)
     counts_of = partial(index.counts, cluster, namespace=relations.namespace)
     soft_counts = [counts_of(t, selector=c.selector) for t, c in zip(layout.topologies, soft, strict=True)]

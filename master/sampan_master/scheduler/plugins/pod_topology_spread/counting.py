@@ -25,6 +25,8 @@ from sampan_master.scheduler.signature import Relations
 T = TypeVar("T")
 _Key: TypeAlias = "tuple[Topology, str, LabelSelector]"
 _KEPT_BYTES = 64 << 20
+_LAYOUT_BYTES = 80
+"""Of each row, about."""
 _FEW = 8
 
 
@@ -64,15 +66,14 @@ class _Group:
 
 
 class SpreadIndex:
-    """What is counted in one cluster. `generation` rises when all counts were given up: what holds some must ask for
-    them anew, as it must when a Node has changed."""
+    """What is counted in one cluster. `generation` rises when all was given up, because a Node changed or it had become
+    more than `kept_bytes`: what holds counts must then ask for them anew."""
 
     def __init__(self) -> None:
         self.kept_bytes = _KEPT_BYTES
         self.generation = 0
         self._made_at = (-1, -1)
         self._position = -1
-        self._layouts: dict[Hashable, Any] = {}
         self._read_all({})
 
     def sync(self, cluster: Cluster) -> None:
@@ -80,7 +81,6 @@ class SpreadIndex:
         made_at = (nodes.node_changes.position, nodes.size)
         if made_at != self._made_at:
             self._made_at = made_at
-            self._layouts.clear()
             self._give_up()
         if moves.position == self._position:
             return
@@ -96,7 +96,9 @@ class SpreadIndex:
         """What follows from Node objects, made when it is first asked for since a Node changed."""
         known: T | None = self._layouts.get(key)
         if known is None:
+            self._make_room()
             known = self._layouts[key] = make()
+            self._bytes += _LAYOUT_BYTES * self._made_at[1]
         return known
 
     def counts(self, cluster: Cluster, topology: Topology, namespace: str, selector: LabelSelector) -> DomainCounts:
@@ -105,8 +107,7 @@ class SpreadIndex:
         known = self._counts.get(key)
         if known is not None:
             return known
-        if self._bytes > self.kept_bytes:
-            self._give_up()
+        self._make_room()
         made = self._counts[key] = DomainCounts(topology, namespace, selector)
         self._bytes += made.counts.nbytes
         if selector:
@@ -117,8 +118,13 @@ class SpreadIndex:
                     self._groups[group].counted_by.append(made)
         return made
 
+    def _make_room(self) -> None:
+        if self._bytes > self.kept_bytes:
+            self._give_up()
+
     def _give_up(self) -> None:
         self.generation += 1
+        self._layouts: dict[Hashable, Any] = {}
         self._counts: dict[_Key, DomainCounts] = {}
         self._terms: TermsByLabel[_Key] = TermsByLabel()
         self._bytes = 0

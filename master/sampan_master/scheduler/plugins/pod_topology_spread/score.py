@@ -21,7 +21,7 @@ from sampan_master.scheduler.columns import Bools, Ints, NodeColumns
 from sampan_master.scheduler.plugins.plugin import MAX_SCORE
 from sampan_master.scheduler.plugins.pod_topology_spread.counting import DomainCounts
 from sampan_master.scheduler.plugins.pod_topology_spread.defaults import HOSTNAME
-from sampan_master.scheduler.plugins.pod_topology_spread.topology import Topology, by_label, by_row, has_all, included
+from sampan_master.scheduler.plugins.pod_topology_spread.topology import Topology, by_label, has_all, included
 from sampan_master.scheduler.pod_terms import SpreadConstraint
 from sampan_master.scheduler.signature import Signature
 
@@ -130,23 +130,23 @@ def _normalised(raw: Ints) -> Ints:
 
 
 def soft_layout(
-    nodes: NodeColumns, pod: Signature, constraints: tuple[SpreadConstraint, ...], *, require_all: bool
+    nodes: NodeColumns, pod: Signature, constraints: tuple[SpreadConstraint, ...], rows: Topology, *, require_all: bool
 ) -> SoftLayout:
-    """`require_all`: nodes that lack a topology key are not scored, nor counted."""
+    """`rows` is the topology `by_row`. `require_all`: nodes that lack a topology key are not scored, nor counted."""
     scored = has_all(nodes, constraints) if require_all else np.ones(nodes.size, np.bool_)
     by_host = [constraint.topology_key == HOSTNAME for constraint in constraints]
     topologies = [
-        by_row(nodes) if own else by_label(nodes, c.topology_key, scored & included(nodes, pod, c))
+        rows if own else by_label(nodes, c.topology_key, scored & included(nodes, pod, c))
         for c, own in zip(constraints, by_host, strict=True)
     ]
     each_its_own = any(by_host)
-    cell_of_row, rows = (None, nodes.row_numbers[: nodes.size]) if each_its_own else _cells(topologies)
+    cell_of_row, row_of_cell = (None, rows.of_row) if each_its_own else _cells(topologies)
     made = []
     for constraint, topology, own in zip(constraints, topologies, by_host, strict=True):
-        labelled = has_all(nodes, (constraint,))[rows]
-        of_cell = None if own else topology.of_row[rows]
+        labelled = has_all(nodes, (constraint,))[row_of_cell]
+        of_cell = None if own else topology.of_row[row_of_cell]
         made.append(_Domains(topology, constraint.max_skew, of_cell, None if labelled.all() else labelled))
-    return SoftLayout(made, cell_of_row, scored[rows])
+    return SoftLayout(made, cell_of_row, scored[row_of_cell])
 
 
 def _cells(topologies: list[Topology]) -> tuple[Ints, Ints]:
