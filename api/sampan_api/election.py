@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 NAMESPACE = "kube-system"
 _JITTER = 1.2
+_RELEASE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,19 +221,25 @@ class Election:
 
     async def _release(self) -> None:
         """Lets the next one begin at once. A server that does not answer is not waited for: the lease runs out."""
-        if self._seen is None:
-            return
-        lease = meta.with_path(self._seen.lease, ("spec",), released(self._seen.lease, self._clock.now()))
-        giving = asyncio.create_task(self._client.update(LEASES, lease))
-        waiting = asyncio.create_task(self._clock.sleep(self.terms.retry))
+        giving = asyncio.create_task(self._give_up())
+        waiting = asyncio.create_task(self._clock.sleep(_RELEASE_SECONDS))
         try:
             await asyncio.wait([giving, waiting], return_when=asyncio.FIRST_COMPLETED)
-            if giving.done() and not giving.cancelled():
-                self._seen = Seen(giving.result(), self._clock.monotonic())
+            if giving.done():
+                giving.result()
         except ApiError as error:
             log.info("%s: the lease is left to run out: %s", self.name, error.message)
         finally:
             await _stop(giving, waiting)
+
+    async def _give_up(self) -> None:
+        """A renewal that was broken off may have been written all the same: then what is there now is given up."""
+        while self._seen is not None and self.holder == self.identity:
+            lease = meta.with_path(self._seen.lease, ("spec",), released(self._seen.lease, self._clock.now()))
+            try:
+                self._seen = Seen(await self._client.update(LEASES, lease), self._clock.monotonic())
+            except Conflict:
+                await self._look()
 
 
 async def _stop(*tasks: asyncio.Task[Any]) -> None:

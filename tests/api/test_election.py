@@ -132,7 +132,7 @@ class Candidate:
         self.election._events._client = own
         await asyncio.sleep(0)
         self.task.cancel()
-        await self.clock.advance(self.election.terms.retry)
+        await self.clock.advance(5)
         await asyncio.gather(self.task, return_exceptions=True)
 
 
@@ -284,8 +284,24 @@ async def test_a_stop_does_not_wait_for_a_server_that_is_silent(lab):
     await lab.clock.advance(1)
     lab.server.hanging = True
     a.task.cancel()
-    await lab.clock.advance(2.1)
+    await lab.clock.advance(3.1)
     assert a.task.done()
+
+
+async def test_a_renewal_that_was_broken_off_and_written_all_the_same_is_given_up_too(lab):
+    a = lab.join("a")
+    await lab.clock.advance(1)
+    lab.server._store(lab.server.lease)
+    await a.stop()
+    assert lab.server.holder == ""
+
+
+async def test_a_lease_that_is_another_s_by_now_is_not_given_up(lab):
+    a = lab.join("a")
+    await lab.clock.advance(1)
+    lab.server._store(lab.server.lease | {"spec": lab.server.lease["spec"] | {"holderIdentity": "usurper"}})
+    await a.stop()
+    assert lab.server.holder == "usurper"
 
 
 async def test_there_is_never_more_than_one_among_many(lab):

@@ -20,6 +20,7 @@ from etcd_server import EtcdServer, free_port
 from master_process import Process
 from sampan_api.client import LEASES, NODES, PODS, REPLICASETS, DeleteOptions, Selection
 from sampan_api.clock import RealClock
+from sampan_api.errors import NotFound
 from sampan_api.https import HttpsClient
 from sampan_api.kubeconfig import load
 from sampan_master.data_dir import identity
@@ -174,7 +175,7 @@ async def test_a_killed_scheduler_is_followed_by_the_other_and_nothing_is_bound_
     leader.kill()
     await asyncio.gather(creating, *second)
     await eventually(lambda: witness.count == PODS_WANTED)
-    assert other.leads
+    await eventually(lambda: other.leads)
     assert {len(nodes) for nodes in witness.nodes.values()} == {1}
     load_of = defaultdict(int)
     for (bound,) in witness.nodes.values():
@@ -184,7 +185,8 @@ async def test_a_killed_scheduler_is_followed_by_the_other_and_nothing_is_bound_
 
     command = [KUBECTL, "--kubeconfig", kubeconfig, "get", "lease", "kube-scheduler", "-n", "kube-system", "-o", "json"]
     spec = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["spec"]
-    assert (spec["leaseDurationSeconds"], spec["leaseTransitions"]) == (3, 1)
+    assert spec["leaseDurationSeconds"] == 3
+    assert spec["leaseTransitions"] >= 1
     assert spec["acquireTime"] <= spec["renewTime"]
     assert other.get("/healthz") == other.get("/livez") == "ok"
     assert "[+]leaderElection ok\n[+]informer-sync ok" in other.get("/readyz?verbose")
@@ -206,8 +208,9 @@ async def test_masters_that_share_a_store_share_the_work(stack, master, client, 
         return one
 
     async def holder():
-        lease = await client.get(LEASES, "kube-scheduler", "kube-system")
-        return lease["spec"].get("holderIdentity")
+        with suppress(NotFound):
+            lease = await client.get(LEASES, "kube-scheduler", "kube-system")
+            return lease["spec"].get("holderIdentity")
 
     masters = {}
     for name in ("a", "b"):
@@ -234,7 +237,7 @@ async def test_masters_that_share_a_store_share_the_work(stack, master, client, 
     await eventually(bound)
     spec = (await client.get(LEASES, "kube-scheduler", "kube-system"))["spec"]
     assert spec["holderIdentity"] in masters.keys() - {first}
-    assert spec["leaseTransitions"] == before + 1
+    assert spec["leaseTransitions"] > before
     await client.delete(PODS, "late", "default", DeleteOptions(grace_seconds=0))
     assert masters[spec["holderIdentity"]].terminate() == 0
 
@@ -255,6 +258,7 @@ async def test_controllers_work_over_https(start, client):
     assert {entry["manager"] for one in owned for entry in one["metadata"]["managedFields"]} == {
         "kube-controller-manager"
     }
+    assert "[+]informer-sync ok" in controllers.get("/readyz?verbose")
     await client.delete(REPLICASETS, "web", "default")
 
     async def gone():

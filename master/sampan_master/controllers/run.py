@@ -24,8 +24,9 @@ class _Controller(Protocol):
     async def run(self) -> None: ...
 
 
-async def run(client: Client, clock: Clock, config: ControllersConfig) -> None:
-    """Runs every controller until cancelled. None of them acts before all caches have been filled once."""
+async def run(client: Client, clock: Clock, config: ControllersConfig, at_work: asyncio.Event | None = None) -> None:
+    """Runs every controller until cancelled. None of them acts before all caches have been filled once, which
+    `at_work` is told."""
     informers = Informers(client, clock)
     controllers: list[_Controller] = [
         ReplicaSetController(REPLICA_SET, client, clock, informers, config.workers),
@@ -44,5 +45,7 @@ async def run(client: Client, clock: Clock, config: ControllersConfig) -> None:
         for informer in informers.all:
             tasks.create_task(informer.run())
         await informers.synced()
+        if at_work is not None:
+            at_work.set()
         for controller in controllers:
             tasks.create_task(controller.run())

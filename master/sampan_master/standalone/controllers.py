@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from functools import partial
 
@@ -28,10 +29,26 @@ def main(argv: list[str] | None = None) -> int:
     if given.cluster_cidr and (wrong := why_not(given.cluster_cidr, given.node_cidr_mask_size)):
         parser.error(wrong)
 
-    async def control(client: Client, clock: Clock, access: Access) -> None:
-        await controllers.run(client, clock, _config(given, access))
+    part = _Control(given)
+    common = settings.common("sampan-controllers", parser, given)
+    return Standalone(common, part, {"informer-sync": part.synced}, []).main()
 
-    return Standalone(settings.common("sampan-controllers", parser, given), control, {}, []).main()
+
+class _Control:
+    def __init__(self, given: argparse.Namespace) -> None:
+        self._given, self._leads, self._at_work = given, False, asyncio.Event()
+
+    async def __call__(self, client: Client, clock: Clock, access: Access) -> None:
+        self._leads = True
+        self._at_work.clear()
+        try:
+            await controllers.run(client, clock, _config(self._given, access), self._at_work)
+        finally:
+            self._leads = False
+
+    def synced(self) -> str:
+        """A candidate that does not lead is as ready as it can be."""
+        return "the cluster has not been read yet" if self._leads and not self._at_work.is_set() else ""
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
