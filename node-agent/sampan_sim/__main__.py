@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 import uuid
+from contextlib import suppress
 from functools import partial
 
 import uvloop
@@ -63,14 +64,11 @@ async def _run(settings: Settings) -> int:
         election = Election(client, clock, name, f"{socket.gethostname()}_{uuid.uuid4()}", _TERMS)
         working = asyncio.create_task(election.lead(partial(simulator.run, settings.writers)))
         _on_signals(working)
-        try:
+        with suppress(asyncio.CancelledError):
             await working
-        except asyncio.CancelledError:
-            pass
-        finally:
-            used = resource.getrusage(resource.RUSAGE_SELF)
-            cpu, seconds = used.ru_utime + used.ru_stime, time.monotonic() - began
-            print(simulator.counters.line(len(simulator.nodes), len(simulator.pods), seconds, cpu), flush=True)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        cpu, seconds = used.ru_utime + used.ru_stime, time.monotonic() - began
+        print(simulator.counters.line(len(simulator.nodes), len(simulator.pods), seconds, cpu), flush=True)
         if settings.keep:
             log.info("the nodes stay; start again with the same --prefix to go on with them")
         else:

@@ -80,7 +80,10 @@ async def register(client: Client, clock: Clock, config: Config, plans: list[Nod
 
     async def make_known(plan: NodePlan) -> SimNode:
         node = objects[plan.name]
-        node = await (_take_over(client, clock, plan, node) if meta.uid(node) else client.create(NODES, node))
+        if not meta.uid(node):
+            node = await client.create(NODES, node)
+        else:
+            node = await _take_over(client, clock, plan, node, _pod_cidr(node) or next(ranges))
         renewed = rfc3339_micro(clock.now())
         with suppress(AlreadyExists):
             await client.create(LEASES, lease(node, config.lease.duration, renewed), LEASE_NAMESPACE)
@@ -89,14 +92,14 @@ async def register(client: Client, clock: Clock, config: Config, plans: list[Nod
     return await each(plans, make_known)
 
 
-async def _take_over(client: Client, clock: Clock, plan: NodePlan, node: Object) -> Object:
+async def _take_over(client: Client, clock: Clock, plan: NodePlan, node: Object, pod_cidr: str) -> Object:
     """Brought up to what the file says now; what others wrote on it stays."""
     for _ in range(_ATTEMPTS):
         taints = list((node.get("spec") or {}).get("taints") or [])
         for taint in plan.group.taints:
             if not any(one["key"] == taint.key and one["effect"] == taint.effect for one in taints):
                 taints.append(taint.model_dump(exclude_defaults=True))
-        spec = {**(node.get("spec") or {}), **({"taints": taints} if taints else {})}
+        spec = {"podCIDR": pod_cidr, **(node.get("spec") or {}), **({"taints": taints} if taints else {})}
         metadata = {**node["metadata"], "labels": {**meta.labels(node), **labels(plan)}}
         try:
             node = await client.update(NODES, {**node, "metadata": metadata, "spec": spec})
