@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _OWNERS_REMEMBERED = 10_000
 _FIRST_PAUSE, _LAST_PAUSE = 1.0, 30.0
 _NO_ADDRESS_PAUSE = 10.0
+_SILENCE = 5.0
 _DEFAULT_GRACE = 30.0
 
 
@@ -74,6 +75,7 @@ class Pods:
         self._counters, self._teller = counters, teller
         self._records: dict[Key, Record] = {}
         self._owners: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._silent_until = 0.0
         self.timers: Timers[Key] = Timers(clock, self._due)
         self.outbox: Outbox[Key] = Outbox(self._write)
 
@@ -264,11 +266,15 @@ class Pods:
             record.pod = written
 
     def _retry(self, key: Key, record: Record, error: ApiError) -> None:
-        log.warning("pod %s: %s", key, error.message)
+        now = self.timers.now()
+        if now >= self._silent_until:
+            # A server that is away fails thousands of pods alike.
+            log.warning("pod %s, perhaps others: %s", key, error.message)
+            self._silent_until = now + _SILENCE
         self._counters.retries += 1
         record.gone = False
         record.pause = min(record.pause * 2, _LAST_PAUSE) or _FIRST_PAUSE
-        moment = self.timers.now() + record.pause
+        moment = now + record.pause
         until = record.life.until
         self.timers.set(key, moment if until is None else min(until, moment))
 
