@@ -11,7 +11,6 @@ import base64
 import binascii
 from collections.abc import Callable
 from functools import cache, partial
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sampan_api import gotime, quantity
@@ -92,7 +91,8 @@ def _plan(model: type[Model]) -> _Plan:
 
 def _struct(plan: _Plan, data: dict[str, Any], unknown: list[str]) -> Object:
     entries = plan.entries
-    found: list[tuple[int, str, Any]] = []
+    found: Object = {}
+    last, in_order = -1, True
     for name, value in data.items():
         entry = entries.get(name)
         if entry is None:
@@ -115,31 +115,32 @@ def _struct(plan: _Plan, data: dict[str, Any], unknown: list[str]) -> Object:
             error.path.append(name)
             raise
         if result or kept:
-            found.append((place, name, result))
+            in_order = in_order and place > last
+            last = place
+            found[name] = result
     for place, name, field in plan.always:
         if data.get(name) is None:
-            found.append((place, name, zero(field)))
-    found.sort(key=_place)
-    return {name: value for _, name, value in found}
+            in_order = in_order and place > last
+            last = place
+            found[name] = zero(field)
+    return found if in_order else _in_order(plan, found)
 
 
-_place = itemgetter(0)
+def _in_order(plan: _Plan, found: Object) -> Object:
+    """As the server prints them; Go's clients send them so, and most objects come from us."""
+    entries = plan.entries
+    return {name: found[name] for name in sorted(found, key=lambda name: entries[name].place)}
 
 
 def as_printed(model: type[Model], found: Object) -> Object:
     """The fields in the server's order, with those it always prints and without zeros it never does."""
     plan = _plan(model)
     entries = plan.entries
-    placed = []
-    for name, value in found.items():
-        entry = entries[name]
-        if value is not None and (value or entry.kept):
-            placed.append((entry.place, name, value))
-    for place, name, field in plan.always:
+    kept = {name: value for name, value in found.items() if value is not None and (value or entries[name].kept)}
+    for _, name, field in plan.always:
         if found.get(name) is None:
-            placed.append((place, name, zero(field)))
-    placed.sort(key=_place)
-    return {name: value for _, name, value in placed}
+            kept[name] = zero(field)
+    return _in_order(plan, kept)
 
 
 def zero(field: Field) -> Any:

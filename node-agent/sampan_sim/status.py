@@ -164,9 +164,9 @@ def _granted(container: dict[str, Any]) -> dict[str, Any]:
     granted: dict[str, Any] = {}
     said = container.get("resources") or {}
     if resources := {field: said[field] for field in ("limits", "requests") if said.get(field)}:
-        granted["resources"] = resources
         if "requests" in resources:
             granted["allocatedResources"] = resources["requests"]
+        granted["resources"] = resources
     if mounts := container.get("volumeMounts"):
         granted["volumeMounts"] = [_mount(mount) for mount in mounts]
     return granted
