@@ -169,11 +169,18 @@ class Memory:
 
     def said(self) -> str:
         at = [mb for _, mb in self.samples]
-        mean_t = sum(t for t, _ in self.samples) / len(at)
-        mean = sum(at) / len(at)
-        spread = sum((t - mean_t) ** 2 for t, _ in self.samples) or 1.0
-        slope = sum((t - mean_t) * (mb - mean) for t, mb in self.samples) / spread * 60
-        return f"{at[0]:.0f} → {at[len(at) // 2]:.0f} → {at[-1]:.0f} MB, {slope:+.2f} MB/min"
+        last = self.samples[-max(len(at) // 3, 2) :]
+        return (
+            f"{at[0]:.0f} → {at[len(at) // 2]:.0f} → {at[-1]:.0f} MB, {slope(self.samples):+.2f} MB/min,"
+            f" in the last third {slope(last):+.2f}"
+        )
+
+
+def slope(samples: list[tuple[float, float]]) -> float:
+    """Of the straight line through the samples (least squares), for a minute."""
+    mean_t, mean = (sum(part) / len(samples) for part in zip(*samples, strict=True))
+    spread = sum((t - mean_t) ** 2 for t, _ in samples) or 1.0
+    return sum((t - mean_t) * (mb - mean) for t, mb in samples) / spread * 60
 
 
 async def hold(server: Master, sim: int, options: argparse.Namespace) -> None:

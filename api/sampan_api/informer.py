@@ -42,8 +42,18 @@ class StaleList(Exception):
 class Informer:
     """Follows one resource through a Client. `run` does the work until cancelled; the rest may be used at any time."""
 
-    def __init__(self, client: Client, resource: Resource, clock: Clock, selection: Selection = _ALL) -> None:
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource,
+        clock: Clock,
+        selection: Selection = _ALL,
+        *,
+        keep: Callable[[Object], Object] | None = None,
+    ) -> None:
+        """`keep` gives what is kept of an object (it must not change it); key, uid and resourceVersion must stay."""
         self.resource = resource
+        self._keep = keep
         self._client, self._clock, self._selection = client, clock, selection
         self._items: dict[Key, Object] = {}
         self.items: Mapping[Key, Object] = MappingProxyType(self._items)
@@ -141,6 +151,8 @@ class Informer:
         self._revision = meta.resource_version(event.object)
 
     def _put(self, key: Key, obj: Object) -> None:
+        if self._keep is not None:
+            obj = self._keep(obj)
         old = self._items.get(key)
         if old is not None and meta.resource_version(old) == meta.resource_version(obj):
             return

@@ -263,7 +263,7 @@ class Pods:
         self._counters.status_writes += 1
         record.own = meta.resource_version(written)
         if int(record.own) > int(meta.resource_version(record.pod) or 0):
-            record.pod = written
+            record.pod = without_owners(written)
 
     def _retry(self, key: Key, record: Record, error: ApiError) -> None:
         now = self.timers.now()
@@ -277,6 +277,12 @@ class Pods:
         moment = now + record.pause
         until = record.life.until
         self.timers.set(key, moment if until is None else min(until, moment))
+
+
+def without_owners(pod: Object) -> Object:
+    """Of tens of thousands of pods the managedFields would be half of what is kept, and nobody here asks for them."""
+    metadata = {field: value for field, value in pod["metadata"].items() if field != "managedFields"}
+    return {**pod, "metadata": metadata}
 
 
 def _owner(pod: Object) -> tuple[str, str]:

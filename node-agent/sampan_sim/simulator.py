@@ -16,7 +16,7 @@ from sampan_sim.config import Config
 from sampan_sim.counters import Counters
 from sampan_sim.heartbeats import Heartbeats
 from sampan_sim.nodes import SIMULATED_BY, plans
-from sampan_sim.pods import Pods
+from sampan_sim.pods import Pods, without_owners
 from sampan_sim.registration import SimNode, register, remove
 from sampan_sim.telling import Teller
 
@@ -48,7 +48,8 @@ class Simulator:
         heartbeats = Heartbeats(self._client, self._clock, self._config, self.nodes, self.counters)
         ours = Selection(label_selector=f"{SIMULATED_BY}={self._prefix}")
         nodes = Informer(self._client, NODES, self._clock, ours)
-        pods = Informer(self._client, PODS, self._clock, Selection(field_selector="spec.nodeName!="))
+        bound = Selection(field_selector="spec.nodeName!=")
+        pods = Informer(self._client, PODS, self._clock, bound, keep=without_owners)
         nodes.subscribe(heartbeats.on_node)
         nodes.subscribe(self._on_node)
         async with asyncio.TaskGroup() as tasks:
