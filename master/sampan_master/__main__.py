@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
 
 import uvloop
 from sampan_api.clock import RealClock
+from sampan_api.collecting import collect_seldom
 
 from sampan_master.data_dir import DirectoryInUse
 from sampan_master.master import running
@@ -27,8 +27,7 @@ def main(argv: list[str] | None = None) -> int:
         format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    # Decoded objects are many small dicts without cycles; collecting often finds nothing.
-    gc.set_threshold(20_000, 20, 50)
+    collect_seldom()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(serve(settings))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import resource
 import signal
@@ -16,6 +15,7 @@ from functools import partial
 
 import uvloop
 from sampan_api.clock import RealClock
+from sampan_api.collecting import collect_seldom
 from sampan_api.election import Election, Terms
 from sampan_api.errors import ApiError
 from sampan_api.https import HttpsClient
@@ -43,8 +43,7 @@ def main(argv: list[str] | None = None) -> int:
             stream=sys.stderr,
             format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
         )
-        # Decoded objects are many small dicts without cycles; collecting often finds nothing.
-        gc.set_threshold(20_000, 20, 50)
+        collect_seldom()
         return uvloop.run(_run(settings))
     except (SimError, KubeconfigError) as error:
         print(f"sampan-sim: {error}", file=sys.stderr)

@@ -7,7 +7,6 @@ there who starts it again. Exit codes: 0 when it was told to stop, 1 when it cou
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import secrets
@@ -22,6 +21,7 @@ from typing import Any, TypeAlias
 import uvloop
 from sampan_api import kubeconfig
 from sampan_api.clock import Clock, RealClock
+from sampan_api.collecting import collect_seldom
 from sampan_api.election import Election
 from sampan_api.https import HttpsClient
 from sampan_api.kubeconfig import Access, KubeconfigError
@@ -61,7 +61,7 @@ class Standalone:
             format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
             stream=sys.stderr,
         )
-        gc.set_threshold(20_000, 20, 50)
+        collect_seldom()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(self._until_stopped())
 
