@@ -58,6 +58,8 @@ class Follower:
         self.settle()
 
     def go_on(self, pod, decision):
+        if not isinstance(decision, Bind):
+            self.scenario.unplaced.append(pod)
         match decision:
             case Bind(_, node):
                 _, bound = self.scenario.place(pod, node, started=False)

@@ -48,6 +48,11 @@ class PodTemplates:
             metadata["ownerReferences"] = [{"kind": kind, "name": "set", "uid": "o", "controller": True}]
         return {"metadata": metadata, "spec": spec, "status": {}}
 
+    def twin(self, pod):
+        """Another pod of the same template."""
+        number = next(self.numbers)
+        return pod | {"metadata": pod["metadata"] | {"name": f"p{number}", "uid": f"u{number}"}, "status": {}}
+
     def labels(self):
         r = self.random
         labels = {"app": r.choice("xyz"), "tier": r.choice("12"), "rev": r.choice("12")}

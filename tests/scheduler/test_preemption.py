@@ -111,6 +111,21 @@ def test_then_the_least_greatest_victim_then_the_smallest_sum_then_the_fewest_th
     assert evicted(*nodes, pod("a", "4", 9, on="n1"), pod("b", "4", 9, on="n2", started=5), x)[0] == "n2"
 
 
+def test_when_a_pod_started_may_be_learnt_after_costs_were_counted():
+    made = planner(node("a"), node("b"))
+    waiting = [pod(f"p{i}", "3", priority=5) for i in range(2)]
+    on_a, on_b = pod("q", "4", on="a", started=60), pod("r", "4", on="b", started=50)
+    for bound in (on_a, on_b):
+        made.put_pod(bound | {"status": {}}, 0.0)
+    made.put_pod(waiting[0], 0.0)
+    assert isinstance(made.next(0.0), Evict)  # none has started: either will do
+    made.remove_pod("p0")
+    for bound in (on_a, on_b):
+        made.put_pod(bound, 0.0)
+    made.put_pod(waiting[1], 0.0)
+    assert made.next(0.0).node == "a"
+
+
 def test_room_that_was_made_is_kept_from_lesser_pods_and_given_to_its_pod():
     made = planner(node("n1"), pod("a", "4", 1, on="n1"), pod("x", "3", 10))
     assert isinstance(made.next(0.0), Evict)

@@ -29,10 +29,15 @@ EVERYTHING = frozenset({"ports", "images", "spread", "affinity", "preemption", "
 class Scenario:
     def __init__(self, seed, features=EVERYTHING, **config):
         self.random = r = random.Random(seed)
+        if r.random() < 0.3:
+            features -= {"spread", "affinity"}  # what eviction costs is kept only where no pod minds others
         self.features = features
         self.configuration, drawn = Profiles(r).draw() if "profiles" in features else ({}, {})
         self.world = new_world(**drawn | config)
         self.templates = PodTemplates(r, features)
+        self.asked = []
+        self.unplaced = []
+        """Pods that no node could take at once; told by whoever follows."""
         self.ticks = 0
         self.crowded = r.random() < 0.4
         """Nodes so small that much of the time no pod fits: the case for reasons and preemption."""
@@ -49,12 +54,17 @@ class Scenario:
             yield from self.bind_somewhere()
 
     def pending(self):
-        """A new pod, or one that preempted others and is tried again."""
+        """A new pod, often of a kind that was asked about before, so that what is kept of kinds is used; or one that
+        preempted others and is tried again."""
         waiting = [(pod, node) for node, there in self.world["nominated"].items() for pod in there]
         if waiting and self.random.random() < 0.2:
             pod, node = self.random.choice(waiting)
             return pod | {"status": {"nominatedNodeName": node}}
-        return self.templates.pod()
+        known = self.unplaced[-3:] or self.asked[-3:] if self.random.random() < 0.6 else self.asked[-3:]
+        if known and self.random.random() < 0.6:
+            return self.templates.twin(self.random.choice(known))
+        self.asked.append(self.templates.pod())
+        return self.asked[-1]
 
     def happen(self):
         """One random event."""
@@ -66,6 +76,7 @@ class Scenario:
             self.remove_some_pod: 8,
             self.relabel_some_pod: 3,
             self.terminate_some_pod: 3,
+            self.start_some_pods: 2,
             self.change_some_namespace: 1,
         }
         if "defaults" in self.features:
@@ -157,7 +168,9 @@ class Scenario:
         node = self.random.choice(sorted(self.world["nodes"]) or NODE_NAMES)
         if self.random.random() < 0.03:
             node = self.random.choice(NODE_NAMES)
-        yield self.place(self.templates.pod(), node)
+        others = self.world["placed"].get(node, [])
+        alone = all("startTime" in (pod.get("status") or {}) for pod in others)
+        yield self.place(self.templates.pod(), node, started=not alone or self.random.random() < 0.7)
 
     def place(self, pod, node, started=True):
         """The pod as bound to the node; it uses it from now on."""
@@ -206,9 +219,18 @@ class Scenario:
         condition = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}
         if for_preemptor:
             there = self.world["placed"][pod["spec"]["nodeName"]]
-            changed = pod | {"status": pod["status"] | {"conditions": [condition]}}
+            changed = pod | {"status": (pod.get("status") or {}) | {"conditions": [condition]}}
             there[there.index(pod)] = pod = changed
         return self.replace(pod, deletionTimestamp=self.time())
+
+    def start_some_pods(self):
+        """Most of those that were bound and have not run yet; on each node that is one at most, so that which of two
+        started later is always known."""
+        for there in self.world["placed"].values():
+            for i, pod in enumerate(there):
+                if "startTime" not in (pod.get("status") or {}) and self.random.random() < 0.7:
+                    there[i] = pod | {"status": (pod.get("status") or {}) | {"startTime": self.time()}}
+                    yield "pod", there[i]
 
     def change_some_namespace(self):
         yield self.put_namespace(self.random.choice(NAMESPACES))

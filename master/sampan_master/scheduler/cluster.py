@@ -68,6 +68,8 @@ class Cluster:
     def __init__(self) -> None:
         self.nodes = NodeColumns()
         self.moves: ChangeLog[Move] = ChangeLog()
+        self.starts: ChangeLog[int] = ChangeLog()
+        """Rows where a pod was heard to have started, which matters to nobody but preemption."""
         self.groups: dict[Relations, dict[int, int]] = {}
         """How many pods of each group are on which row."""
         self.affine: Counter[Relations] = Counter()
@@ -165,6 +167,8 @@ class Cluster:
             return True
         placed.assumed = False
         before, placed.pod = placed.pod, pod
+        if start_time(before) != start_time(pod):
+            self.starts.append(placed.row)
         if placed.node == node_of(pod) and _same_terms(before, pod):
             return False
         pod_signature = signature(pod)
@@ -213,6 +217,11 @@ class Cluster:
             _decrease(self.affine, group)
         self.moves.append(Move(row, group, -1))
         self.nodes.remove_pod(row, placed.signature.load)
+
+
+def start_time(pod: Object) -> str | None:
+    stamp: str | None = (pod.get("status") or {}).get("startTime")
+    return stamp
 
 
 def _same_terms(before: Object, after: Object) -> bool:

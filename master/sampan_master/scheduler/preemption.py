@@ -25,7 +25,7 @@ from sampan_api import meta
 from sampan_api.clock import parse_time
 
 from sampan_master.scheduler.budgets import Budgets
-from sampan_master.scheduler.cluster import Placed
+from sampan_master.scheduler.cluster import Placed, start_time
 from sampan_master.scheduler.columns import Bools, Ints
 from sampan_master.scheduler.engine import Engine
 from sampan_master.scheduler.hypothesis import Hypothesis
@@ -55,6 +55,7 @@ class _Costs:
     """`table[criterion, row]`, smaller is better; `possible` says on which rows eviction opens the node at all."""
 
     position: int
+    starts: int
     budgets: int
     table: Ints
     possible: Bools
@@ -148,12 +149,12 @@ class Preemption:
         return order, protected
 
     def _costs(self, pod: Signature, priority: int) -> _Costs:
-        nodes = self._cluster.nodes
+        nodes, starts = self._cluster.nodes, self._cluster.starts
         key, size = (pod, priority), nodes.size
         kept = self._kept.get(key)
-        changed = nodes.changes.since(kept.position) if kept is not None else None
+        changed = None if kept is None else _both(nodes.changes.since(kept.position), starts.since(kept.starts))
         if kept is None or changed is None or kept.budgets != self._budgets.position or kept.possible.size != size:
-            kept = _Costs(-1, -1, np.zeros((_CRITERIA, size), np.int64), np.zeros(size, np.bool_))
+            kept = _Costs(-1, -1, -1, np.zeros((_CRITERIA, size), np.int64), np.zeros(size, np.bool_))
             rows = np.flatnonzero(nodes.live[:size])
         else:
             rows = np.array([row for row in set(changed) if nodes.live[row]], np.int64)
@@ -163,7 +164,7 @@ class Preemption:
             kept.possible[row] = bool(victims.pods)
             if victims.pods:
                 kept.table[:, row] = _cost(victims)
-        kept.position, kept.budgets = nodes.changes.position, self._budgets.position
+        kept.position, kept.starts, kept.budgets = nodes.changes.position, starts.position, self._budgets.position
         self._kept[key] = kept
         self._kept.move_to_end(key)
         if len(self._kept) > _REMEMBERED:
@@ -209,7 +210,7 @@ def _importance(placed: Placed) -> tuple[int, int]:
 
 
 def _started(placed: Placed) -> int:
-    stamp = (placed.pod.get("status") or {}).get("startTime")
+    stamp = start_time(placed.pod)
     return int(parse_time(stamp)) if stamp else _NOT_STARTED
 
 
@@ -218,6 +219,10 @@ def _cost(victims: Victims) -> tuple[int, int, int, int, int]:
     total = sum(placed.priority + _OFFSET for placed in victims.pods)
     first = min(_started(placed) for placed in victims.pods if placed.priority == highest)
     return victims.violations, highest, total, len(victims.pods), -first
+
+
+def _both(some: list[int] | None, others: list[int] | None) -> list[int] | None:
+    return None if some is None or others is None else some + others
 
 
 def _cheapest(costs: _Costs) -> int | None:
