@@ -77,7 +77,7 @@ class Scenario:
             self.relabel_some_pod: 3,
             self.terminate_some_pod: 3,
             self.start_some_pods: 2,
-            self.change_some_namespace: 1,
+            self.change_some_namespace: 3,
         }
         if "defaults" in self.features:
             kinds[self.change_some_owners] = 1
