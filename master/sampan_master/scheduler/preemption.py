@@ -52,13 +52,15 @@ class Victims(NamedTuple):
 
 @dataclass(slots=True)
 class _Costs:
-    """`table[criterion, row]`, smaller is better; `possible` says on which rows eviction opens the node at all."""
+    """`table[criterion, row]`, smaller is better; `possible` says on which rows eviction opens the node at all, and
+    `victims` whose."""
 
     position: int
     starts: int
     budgets: int
     table: Ints
     possible: Bools
+    victims: dict[int, Victims]
 
 
 class Preemption:
@@ -77,9 +79,11 @@ class Preemption:
         if any(state.filters for _, state in self._engine.states(pod)):
             found = self._try_some(pod, uid, priority, rows)
         else:
-            cheapest = _cheapest(self._costs(pod, priority))
-            candidates = own if cheapest is None else [*own, cheapest]
-            found = self.dry_run(pod, uid, priority, np.array(candidates, np.int64)) if candidates else []
+            found = self.dry_run(pod, uid, priority, np.array(own, np.int64)) if own else []
+            costs = self._costs(pod, priority)
+            cheapest = _cheapest(costs)
+            if cheapest is not None and cheapest not in own:
+                found.append(costs.victims[cheapest])
         return min((victims for victims in found if victims.pods), key=_cost, default=None)
 
     def waits(self, uid: str, priority: int, rows: Ints) -> bool:
@@ -154,14 +158,16 @@ class Preemption:
         kept = self._kept.get(key)
         changed = None if kept is None else _both(nodes.changes.since(kept.position), starts.since(kept.starts))
         if kept is None or changed is None or kept.budgets != self._budgets.position or kept.possible.size != size:
-            kept = _Costs(-1, -1, -1, np.zeros((_CRITERIA, size), np.int64), np.zeros(size, np.bool_))
+            kept = _Costs(-1, -1, -1, np.zeros((_CRITERIA, size), np.int64), np.zeros(size, np.bool_), {})
             rows = np.flatnonzero(nodes.live[:size])
         else:
             rows = np.array([row for row in set(changed) if nodes.live[row]], np.int64)
             kept.possible[changed] = False
         found = self.dry_run(pod, "", priority, rows) if rows.size else []
-        for row, victims in zip(rows.tolist(), found, strict=True):
+        for victims in found:
+            row = victims.row
             kept.possible[row] = bool(victims.pods)
+            kept.victims[row] = victims
             if victims.pods:
                 kept.table[:, row] = _cost(victims)
         kept.position, kept.starts, kept.budgets = nodes.changes.position, starts.position, self._budgets.position
