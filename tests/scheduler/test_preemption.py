@@ -181,3 +181,17 @@ def test_a_pod_that_goes_frees_the_room_it_was_promised():
     made.remove_pod("x")
     made.requeue(30.0)
     assert isinstance(made.next(30.0), Bind)
+
+
+def test_a_pod_that_is_resized_holds_the_greater_until_it_is_done():
+    made = planner(node("n1"), pod("a", "4", on="n1"))
+    shrinking = pod("a", "1", on="n1")
+    shrinking["metadata"]["generation"] = 2
+    held = {"name": "c", "allocatedResources": {"cpu": "4"}, "resources": {"requests": {"cpu": "4"}}}
+    made.put_pod(shrinking | {"status": {"containerStatuses": [held]}}, 0.0)
+    made.put_pod(pod("x", "2"), 0.0)
+    assert isinstance(made.next(0.0), Refuse)
+    held = {"name": "c", "allocatedResources": {"cpu": "1"}, "resources": {"requests": {"cpu": "1"}}}
+    made.put_pod(shrinking | {"status": {"containerStatuses": [held]}}, 1.0)
+    made.requeue(20.0)
+    assert isinstance(made.next(20.0), Bind)

@@ -1,4 +1,4 @@
-from sampan_master.scheduler.requests import pod_requests, pod_requests_for_scoring
+from sampan_master.scheduler.requests import as_held, pod_requests, pod_requests_for_scoring
 
 
 def container(cpu=None, memory=None, **fields):
@@ -35,3 +35,28 @@ def test_a_container_that_names_nothing_counts_a_usual_amount_for_scoring_only()
     silent = pod(container(), container("1"))
     assert pod_requests(silent) == {"cpu": 1000}
     assert pod_requests_for_scoring(silent) == (1100, 2 * 200 * 1024 * 1024)
+
+
+def resized(asked, *, allotted=None, runs=None, reason=""):
+    one = {"name": "c"}
+    if allotted:
+        one["allocatedResources"] = {"cpu": allotted}
+    if runs:
+        one["resources"] = {"requests": {"cpu": runs}}
+    conditions = [{"type": "PodResizePending", "status": "True", "reason": reason}] if reason else []
+    return pod(container(asked)) | {"status": {"containerStatuses": [one], "conditions": conditions}}
+
+
+def test_while_a_resize_is_under_way_the_greater_counts():
+    assert pod_requests(as_held(resized("500m", allotted="500m", runs="1"))) == {"cpu": 1000}
+    assert pod_requests(as_held(resized("500m", allotted="2", runs="1"))) == {"cpu": 2000}
+    assert pod_requests(as_held(resized("3", allotted="1", runs="1", reason="Deferred"))) == {"cpu": 3000}
+
+
+def test_what_a_node_can_never_give_does_not_count():
+    assert pod_requests(as_held(resized("100", allotted="1", runs="1", reason="Infeasible"))) == {"cpu": 1000}
+
+
+def test_a_pod_that_holds_what_it_asks_for_is_left_as_it_is():
+    for same in (resized("1"), resized("1", allotted="1000m", runs="1"), pod(container("1"))):
+        assert as_held(same) is same

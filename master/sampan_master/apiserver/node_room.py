@@ -20,7 +20,7 @@ from sampan_api.client import EventType
 from sampan_api.meta import Object
 
 from sampan_master.scheduler.cluster import has_ended, node_of
-from sampan_master.scheduler.requests import Amounts, amounts, pod_requests
+from sampan_master.scheduler.requests import Amounts, amounts, as_held, pod_requests
 from sampan_master.storage import Cache
 from sampan_master.storage.change import Change
 from sampan_master.storage.keys import object_key
@@ -100,7 +100,7 @@ class NodeRoom:
         )
 
     def _use(self, pod: Object, node: str) -> _Use:
-        return _Use(node, (("pods", 1), *pod_requests(pod).items()))
+        return _Use(node, (("pods", 1), *pod_requests(as_held(pod)).items()))
 
     def _allocatable(self, node: str) -> Amounts | None:
         entry = self._cache.get(object_key(NODES, "", node))

@@ -15,6 +15,7 @@ from sampan_api import meta
 from sampan_api.meta import Object
 
 from sampan_master.scheduler.columns import PODS, ChangeLog, Ints, NodeColumns
+from sampan_master.scheduler.requests import as_held
 from sampan_master.scheduler.signature import Relations, Signature, signature
 from sampan_master.scheduler.workloads import Workloads
 
@@ -163,7 +164,7 @@ class Cluster:
         """News of a pod on a node: counts it there, once, as it is now. Says whether anything changed by it."""
         placed = self._placed.get(meta.uid(pod))
         if placed is None:
-            self._add(pod, signature(pod), node_of(pod), assumed=False)
+            self._add(pod, signature(as_held(pod)), node_of(pod), assumed=False)
             return True
         placed.assumed = False
         before, placed.pod = placed.pod, pod
@@ -171,7 +172,7 @@ class Cluster:
             self.starts.append(placed.row)
         if placed.node == node_of(pod) and _same_terms(before, pod):
             return False
-        pod_signature = signature(pod)
+        pod_signature = signature(as_held(pod))
         if placed.node == node_of(pod) and placed.signature is pod_signature:
             return False
         self._remove(placed)
@@ -231,6 +232,8 @@ def _same_terms(before: Object, after: Object) -> bool:
         old.get("generation") == new.get("generation")
         and old.get("labels") == new.get("labels")
         and meta.is_deleting(before) == meta.is_deleting(after)
+        and as_held(before) is before
+        and as_held(after) is after
     )
 
 
