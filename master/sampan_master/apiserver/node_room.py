@@ -90,13 +90,16 @@ class NodeRoom:
             self._count(after, 1)
 
     def _is_told_already(self, change: Change, pod: Object, uid: str) -> bool:
-        """Most changes are of a bound pod's status, which shares the spec with what stood there before."""
+        """Most changes are of a bound pod's status, which shares the spec with what stood there before; only during a
+        resize does the status weigh."""
         return (
             change.type is EventType.MODIFIED
             and change.previous is not None
             and change.previous.obj["spec"] is pod["spec"]
             and uid in self._bound
             and not has_ended(pod)
+            and as_held(change.previous.obj) is change.previous.obj
+            and as_held(pod) is pod
         )
 
     def _use(self, pod: Object, node: str) -> _Use:
