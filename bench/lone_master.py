@@ -51,7 +51,7 @@ def master(*flags: str) -> Iterator[Master]:
         ["etcd", "--data-dir", directory / "etcd", "--name", "bench", "--logger", "zap", "--log-level", "error",
          "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
          "--initial-advertise-peer-urls", peer, "--initial-cluster", f"bench={peer}",
-         "--quota-backend-bytes", str(4 << 30)],
+         "--quota-backend-bytes", str(4 << 30), "--snapshot-count", "10000"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     tokens = directory / "tokens.csv"

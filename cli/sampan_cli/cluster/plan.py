@@ -134,6 +134,8 @@ def _etcd(plan: Plan) -> Component:
         *("--listen-client-urls", client, "--advertise-client-urls", client),
         *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"sampan={peer}"),
         *("--heartbeat-interval", "50", "--election-timeout", "250", "--quota-backend-bytes", str(4 << 30)),
+        # As etcd has it from 3.6 on: what is not in a snapshot stays in memory, 100,000 writes of it in 3.4.
+        *("--snapshot-count", "10000"),
     )
     return Component("etcd", argv, log=str(state / "log" / "etcd.log"))
 
