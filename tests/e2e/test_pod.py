@@ -107,7 +107,8 @@ def test_pid_namespace_is_shared_on_request(clean: Cluster) -> None:
 def test_a_restarted_container_finds_the_pods_address_unchanged(clean: Cluster) -> None:
     clean.apply(pod("again", sleeper("keeper"), {"name": "mortal", "command": ["sh", "-c", "sleep 3600 & wait"]}))
     before = wait_ready(clean, "again")["status"]["podIP"]
-    clean.exec("again", "sh", "-c", "kill -9 2", container="mortal")
+    # With its container dies, sometimes, the shell that killed it.
+    clean.exec("again", "sh", "-c", "kill -9 2", container="mortal", check=False)
 
     def restarted() -> dict[str, Any] | None:
         status = clean.get("pod", "again")["status"]
