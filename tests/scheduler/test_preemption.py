@@ -195,3 +195,18 @@ def test_a_pod_that_is_resized_holds_the_greater_until_it_is_done():
     made.put_pod(shrinking | {"status": {"containerStatuses": [held]}}, 1.0)
     made.requeue(20.0)
     assert isinstance(made.next(20.0), Bind)
+
+
+def test_what_is_kept_of_costs_knows_a_budget_that_changes():
+    pods = [pod(name, "4", priority, on=on, labels={"app": name}) for name, priority, on in (
+        ("a", 1, "n1"), ("b", 2, "n2"), ("c", 3, "n3"),
+    )]  # fmt: skip
+    made = planner(*(node(f"n{i}") for i in (1, 2, 3)), *pods, budget("b", {"app": "b"}, 1), pod("x", "4", 10))
+    first = made.next(0.0)
+    assert isinstance(first, Evict)
+    assert first.node == "n1"
+    made.budgets.put(budget("b", {"app": "b"}, 0))
+    made.put_pod(pod("y", "4", 10), 1.0)
+    second = made.next(1.0)
+    assert isinstance(second, Evict)
+    assert second.node == "n3"
