@@ -5,21 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from sampan_api.client import PODS, DeleteOptions
-from sampan_api.clock import RealClock
 from sampan_api.errors import Conflict
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "controllers"))
-from cluster import Cluster
+from cluster import cluster
 
-
-@pytest_asyncio.fixture
-async def cluster():
-    made = Cluster(RealClock())
-    await made.start()
-    yield made
-    await made.stop()
+__all__ = ["cluster"]
 
 
 def asking(cpu):

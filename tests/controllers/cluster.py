@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 
+import pytest_asyncio
 from sampan_api import meta
 from sampan_api.client import (
     LEASES,
@@ -20,7 +21,7 @@ from sampan_api.client import (
     Selection,
     UserInfo,
 )
-from sampan_api.clock import rfc3339, rfc3339_micro
+from sampan_api.clock import RealClock, VirtualClock, rfc3339, rfc3339_micro
 from sampan_api.errors import ApiError, NotFound
 from sampan_api.informer import Informer
 from sampan_master.apiserver.admission import Admission
@@ -173,3 +174,20 @@ class Cluster:
 def _object(api_version, kind, name, namespace=""):
     metadata = {"name": name, "namespace": namespace} if namespace else {"name": name}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+
+
+@pytest_asyncio.fixture
+async def cluster():
+    made = Cluster(RealClock())
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest_asyncio.fixture
+async def timeless():
+    """A cluster whose clock stands still until it is advanced."""
+    made = Cluster(VirtualClock())
+    await made.start()
+    yield made
+    await made.stop()
