@@ -24,7 +24,7 @@ from sampan_api.election import Election
 from sampan_api.meta import Object
 
 from sampan_master import controllers, data_dir, leadership, scheduler
-from sampan_master.apiserver.resource import ServiceNetwork
+from sampan_master.apiserver.resources.resource_type import ServiceNetwork
 from sampan_master.apiserver.server import ApiServer, ApiServerConfig
 from sampan_master.keep_running import keep_running
 from sampan_master.nodelink import NodeLink, NodeLinkSettings

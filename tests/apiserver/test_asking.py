@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 import pytest
-from sampan_master.apiserver.asking import asked
+from sampan_master.apiserver.auth.attributes import asked
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from api_harness import TOKEN, Http, Running, running
 from sampan_api.client import UserInfo
 from sampan_api.errors import Forbidden, Unauthorized
-from sampan_master.apiserver.auth import Attributes, authorise
-from sampan_master.apiserver.authentication import Authenticator
-from sampan_master.apiserver.protocol import user_of
+from sampan_master.apiserver.auth.authentication import Authenticator
+from sampan_master.apiserver.auth.authorization import Attributes, authorise
+from sampan_master.apiserver.http.protocol import user_of
 from sampan_master.apiserver.server import ApiServerConfig
 from sampan_master.pki import Authority, Pair
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from api_harness import Http
 from sampan_api.clock import parse_time
-from sampan_master.apiserver.resources import horizontalpodautoscalers
-from sampan_master.apiserver.resources.autoscaler_versions import from_stored, to_stored
+from sampan_master.apiserver.resources.kinds import horizontalpodautoscalers
+from sampan_master.apiserver.resources.kinds.autoscaler_versions import from_stored, to_stored
 
 V1 = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers"
 V2 = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers"

@@ -9,7 +9,7 @@ from api_harness import Http
 from sampan_api.client import CSIDRIVERS, CSINODES, CSISTORAGECAPACITIES, VOLUMEATTACHMENTS, Client, Resource
 from sampan_api.clock import parse_time
 from sampan_api.errors import Invalid
-from sampan_master.apiserver.resources import csidrivers, csinodes, csistoragecapacities, volumeattachments
+from sampan_master.apiserver.resources.kinds import csidrivers, csinodes, csistoragecapacities, volumeattachments
 
 NOW = parse_time("2026-01-01T01:00:00Z")
 CREATED = {"creationTimestamp": "2026-01-01T00:00:00Z"}

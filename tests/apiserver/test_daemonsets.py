@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from api_harness import IMAGE, Http
 from sampan_api.clock import parse_time
-from sampan_master.apiserver.resources import daemonsets
+from sampan_master.apiserver.resources.kinds import daemonsets
 
 PATH = "/apis/apps/v1/namespaces/default/daemonsets"
 MERGE = {"Content-Type": "application/merge-patch+json"}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from api_harness import IMAGE, Http
 from sampan_api.clock import parse_time
-from sampan_master.apiserver.resources import deployments
+from sampan_master.apiserver.resources.kinds import deployments
 
 PATH = "/apis/apps/v1/namespaces/default/deployments"
 MERGE = {"Content-Type": "application/merge-patch+json"}

@@ -2,7 +2,7 @@
 
 import pytest
 from api_harness import Http, Running
-from sampan_master.apiserver.resources import BUILT_IN
+from sampan_master.apiserver.resources.table import BUILT_IN
 
 AGGREGATED = {"Accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"}
 GNOSTIC = {"Accept": "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"}

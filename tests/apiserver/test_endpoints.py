@@ -9,7 +9,7 @@ from api_harness import Http
 from sampan_api.client import ENDPOINTS, ENDPOINTSLICES, Client
 from sampan_api.clock import parse_time
 from sampan_api.errors import Invalid
-from sampan_master.apiserver.resources import endpoints, endpointslices
+from sampan_master.apiserver.resources.kinds import endpoints, endpointslices
 
 NOW = parse_time("2026-01-01T01:00:00Z")
 METADATA = {"name": "e", "namespace": "default"}

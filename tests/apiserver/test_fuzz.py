@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from sampan_api import schema
 from sampan_api.fields import Field, Kind, Model, fields
 from sampan_api.quantity import QuantityError, canonical
-from sampan_master.apiserver.openapi.documents import version_3
-from sampan_master.apiserver.resources import BUILT_IN
-from sampan_master.apiserver.reviews import REVIEWS
+from sampan_master.apiserver.auth.reviews import REVIEWS
+from sampan_master.apiserver.discovery.openapi.documents import version_3
+from sampan_master.apiserver.resources.table import BUILT_IN
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"

@@ -18,7 +18,7 @@ import uvloop
 from api_harness import ADMIN, TOKEN, Http, Running, config_map, running
 from raw_http import AUTH, GET, HOST, POST, wire
 from sampan_api.client import CONFIGMAPS
-from sampan_master.apiserver.limits import Limits, make_room_for
+from sampan_master.apiserver.http.limits import Limits, make_room_for
 from sampan_master.apiserver.server import ApiServerConfig
 from sampan_master.pki import Authority
 

@@ -8,7 +8,7 @@ import pytest
 from api_harness import IMAGE, Http, Running, config_map
 from sampan_api.client import CONFIGMAPS, NAMESPACES
 from sampan_api.errors import RequestEntityTooLarge
-from sampan_master.apiserver.problems import translated_refusal
+from sampan_master.apiserver.resources.problems import translated_refusal
 from sampan_master.storage import ValueTooLarge
 
 PODS = "/api/v1/namespaces/default/pods"

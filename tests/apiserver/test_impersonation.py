@@ -4,7 +4,7 @@ import pytest
 from api_harness import Http
 from sampan_api.client import UserInfo
 from sampan_api.errors import BadRequest, Forbidden
-from sampan_master.apiserver.impersonation import impersonated
+from sampan_master.apiserver.auth.impersonation import impersonated
 
 ME = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 ADMIN = UserInfo("root", ["system:masters"])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from api_harness import IMAGE, Http
 from sampan_api.clock import parse_time
-from sampan_master.apiserver.resources import cronjobs, jobs
+from sampan_master.apiserver.resources.kinds import cronjobs, jobs
 from sampan_master.apiserver.validation.job_policies import IndexesError, count_indexes
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from sampan_master.apiserver import jwt
+from sampan_master.apiserver.auth import jwt
 
 KEY = rsa.generate_private_key(65537, 2048)
 CLAIMS = {"sub": "ü", "exp": 1, "aud": ["a"]}

@@ -8,7 +8,7 @@ import pytest
 from sampan_api.client import LIMITRANGES, RESOURCEQUOTAS, Client
 from sampan_api.clock import parse_time
 from sampan_api.errors import Invalid
-from sampan_master.apiserver.resources import limitranges, resourcequotas
+from sampan_master.apiserver.resources.kinds import limitranges, resourcequotas
 
 NOW = parse_time("2026-01-01T01:00:00Z")
 METADATA = {"name": "x", "namespace": "default"}

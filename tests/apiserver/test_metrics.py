@@ -5,7 +5,7 @@ import re
 import pytest
 from api_harness import Http, Running, config_map
 from sampan_api.client import CONFIGMAPS
-from sampan_master.apiserver.metrics import Labels, Measured, Metrics
+from sampan_master.apiserver.handlers.metrics import Labels, Measured, Metrics
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 LINE = re.compile(r'[a-z_]+(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})? -?[0-9.e+-]+')

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from api_harness import Http
 from sampan_api.protobuf import _read
-from sampan_master.apiserver.resources import BUILT_IN
-from sampan_master.apiserver.reviews import REVIEWS
+from sampan_master.apiserver.auth.reviews import REVIEWS
+from sampan_master.apiserver.resources.table import BUILT_IN
 
 GNOSTIC = {"Accept": "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"}
 MESSAGES = json.loads((Path(__file__).parent / "data" / "openapi-v2-protobuf-fields.json").read_text())

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from sampan_api.clock import parse_time
-from sampan_master.apiserver.ages import human_duration, since
-from sampan_master.apiserver.resources import events, nodes
-from sampan_master.apiserver.resources.pod_cells import pod_cells, row_conditions
+from sampan_master.apiserver.resources.ages import human_duration, since
+from sampan_master.apiserver.resources.kinds import events, nodes
+from sampan_master.apiserver.resources.kinds.pod_cells import pod_cells, row_conditions
 
 NOW = parse_time("2026-01-01T01:00:00Z")
 

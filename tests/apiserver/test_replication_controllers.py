@@ -9,7 +9,7 @@ from api_harness import IMAGE, Http
 from sampan_api.client import PODTEMPLATES, REPLICATIONCONTROLLERS, Client
 from sampan_api.clock import parse_time
 from sampan_api.errors import Invalid
-from sampan_master.apiserver.resources import podtemplates, replicationcontrollers
+from sampan_master.apiserver.resources.kinds import podtemplates, replicationcontrollers
 
 NOW = parse_time("2026-01-01T01:00:00Z")
 METADATA = {"name": "rc", "namespace": "default"}

@@ -13,10 +13,10 @@ from sampan_api.client import CONFIGMAPS, PODS, Client
 from sampan_api.documents import decode_yaml
 from sampan_api.errors import NotAcceptable
 from sampan_api.yaml_text import dump_yaml
-from sampan_master.apiserver.accept import negotiate
-from sampan_master.apiserver.compression import is_accepted
-from sampan_master.apiserver.representations import YAML, Form, ListBody, encoded, pieces
-from sampan_master.apiserver.warning_headers import warning_headers
+from sampan_master.apiserver.encoding.negotiation import negotiate
+from sampan_master.apiserver.encoding.representations import YAML, Form, ListBody, encoded, pieces
+from sampan_master.apiserver.http.compression import is_accepted
+from sampan_master.apiserver.http.warning_headers import warning_headers
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 GZIP = {"Accept-Encoding": "gzip"}

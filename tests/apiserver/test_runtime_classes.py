@@ -8,7 +8,7 @@ import pytest
 from api_harness import Http, pod
 from sampan_api.client import NODES, PODS, RUNTIMECLASSES, Client
 from sampan_api.errors import Forbidden, Invalid
-from sampan_master.apiserver.resources.runtimeclasses import complete, handlers, refusal
+from sampan_master.apiserver.resources.kinds.runtimeclasses import complete, handlers, refusal
 
 
 def runtime_class(handler: str = "fast", **fields: Any) -> dict[str, Any]:

@@ -4,9 +4,9 @@ import pytest
 from sampan_api.client import EVENTS, NODES, PODS, REPLICASETS, SECRETS
 from sampan_api.errors import BadRequest
 from sampan_api.selectors import FieldSelector, parse_fields
-from sampan_master.apiserver.resource import ResourceType
-from sampan_master.apiserver.resources import BUILT_IN
-from sampan_master.apiserver.selecting import select
+from sampan_master.apiserver.registry.selecting import select
+from sampan_master.apiserver.resources.resource_type import ResourceType
+from sampan_master.apiserver.resources.table import BUILT_IN
 
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 FIELDS = {

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from api_harness import Http, Running, pod, running
 from sampan_api.clock import VirtualClock
-from sampan_master.apiserver import jwt
+from sampan_master.apiserver.auth import jwt
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 SA = "/api/v1/namespaces/default/serviceaccounts"

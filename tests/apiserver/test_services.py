@@ -13,8 +13,8 @@ from sampan_api.client import SERVICES, Client, PatchType
 from sampan_api.clock import RealClock, VirtualClock, parse_time
 from sampan_api.errors import InternalError, Invalid, NotFound
 from sampan_master.apiserver.bootstrap import KEEP_SECONDS, initial_objects, keep_initial_objects
-from sampan_master.apiserver.resource import ServiceNetwork
-from sampan_master.apiserver.resources import services
+from sampan_master.apiserver.resources.kinds import services
+from sampan_master.apiserver.resources.resource_type import ServiceNetwork
 from sampan_master.apiserver.server import ApiServer, ApiServerConfig
 from sampan_master.storage import Cache, Storage
 from sampan_master.storage.memory import MemoryStore

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from api_harness import IMAGE, Http
 from sampan_api.clock import parse_time
-from sampan_master.apiserver.resources import controllerrevisions, statefulsets
+from sampan_master.apiserver.resources.kinds import controllerrevisions, statefulsets
 
 PATH = "/apis/apps/v1/namespaces/default/statefulsets"
 REVISIONS = "/apis/apps/v1/namespaces/default/controllerrevisions"

@@ -8,7 +8,7 @@ import pytest
 from sampan_api.client import PERSISTENTVOLUMECLAIMS, PERSISTENTVOLUMES, STORAGECLASSES, Client
 from sampan_api.clock import parse_time
 from sampan_api.errors import Invalid, NotFound
-from sampan_master.apiserver.resources import persistentvolumeclaims, persistentvolumes, storageclasses
+from sampan_master.apiserver.resources.kinds import persistentvolumeclaims, persistentvolumes, storageclasses
 
 NOW = parse_time("2026-01-01T01:00:00Z")
 CREATED = "2026-01-01T00:00:00Z"

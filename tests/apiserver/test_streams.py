@@ -7,7 +7,7 @@ import pytest
 from api_harness import Running, pod
 from sampan_api.client import NODES, PODS, Client
 from sampan_api.errors import InternalError, ServiceUnavailable
-from sampan_master.apiserver.streams import StreamRequest
+from sampan_master.apiserver.handlers.node_streams import StreamRequest
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
 RUNNING = {"containerStatuses": [{"name": "c", "image": "x", "imageID": "", "state": {"running": {}}}]}

@@ -7,7 +7,7 @@ from api_harness import Http, Running, config_map, pod, running
 from sampan_api.client import CONFIGMAPS, PODS, Client, DeleteOptions, EventType, Selection
 from sampan_api.clock import VirtualClock
 from sampan_api.errors import Expired
-from sampan_master.apiserver.watching import next_bookmark
+from sampan_master.apiserver.registry.watching import next_bookmark
 
 PODS_PATH = "/api/v1/namespaces/default/pods"
 TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}

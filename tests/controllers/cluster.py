@@ -24,11 +24,11 @@ from sampan_api.client import (
 from sampan_api.clock import RealClock, VirtualClock, rfc3339, rfc3339_micro
 from sampan_api.errors import ApiError, NotFound
 from sampan_api.informer import Informer
-from sampan_master.apiserver.admission import Admission
+from sampan_master.apiserver.auth.service_account_tokens import TokenIssuer
 from sampan_master.apiserver.local import LocalClient
-from sampan_master.apiserver.registry import Registry
-from sampan_master.apiserver.resources import BUILT_IN
-from sampan_master.apiserver.service_account_tokens import TokenIssuer
+from sampan_master.apiserver.registry.admission import Admission
+from sampan_master.apiserver.registry.verbs import Registry
+from sampan_master.apiserver.resources.table import BUILT_IN
 from sampan_master.storage import Cache, Storage
 from sampan_master.storage.memory import MemoryStore
 

@@ -17,11 +17,11 @@ from sampan_agent.settings import Settings
 from sampan_agent.testing.fake_runtime import FakeRuntime
 from sampan_api.client import CONFIGMAPS, NAMESPACES, NODES, SERVICEACCOUNTS, UserInfo
 from sampan_api.clock import RealClock
-from sampan_master.apiserver.admission import Admission
+from sampan_master.apiserver.auth.service_account_tokens import TokenIssuer
 from sampan_master.apiserver.local import LocalClient
-from sampan_master.apiserver.registry import Registry
-from sampan_master.apiserver.resources import BUILT_IN
-from sampan_master.apiserver.service_account_tokens import TokenIssuer
+from sampan_master.apiserver.registry.admission import Admission
+from sampan_master.apiserver.registry.verbs import Registry
+from sampan_master.apiserver.resources.table import BUILT_IN
 from sampan_master.controllers import ControllersConfig
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.node_cidr_controller import NodeCidrController

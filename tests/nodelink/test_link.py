@@ -8,8 +8,8 @@ from sampan_agent.errors import ObjectUnavailable
 from sampan_agent.tokens import Wanted
 from sampan_api.client import CONFIGMAPS, EVENTS, LEASES, NODES, PODS, DeleteOptions, Selection
 from sampan_api.errors import NotFound, ServiceUnavailable
-from sampan_master.apiserver import jwt
-from sampan_master.apiserver.streams import StreamRequest
+from sampan_master.apiserver.auth import jwt
+from sampan_master.apiserver.handlers.node_streams import StreamRequest
 
 
 def pod(name="p1", node="n1", **spec):

@@ -17,13 +17,14 @@ from fastapi import FastAPI
 from sampan_api.client import UserInfo
 from sampan_api.errors import ApiError, InternalError, MethodNotAllowed
 
-from sampan_master.apiserver import auth, impersonation, problems
-from sampan_master.apiserver.asking import asked
-from sampan_master.apiserver.authentication import Authenticator
-from sampan_master.apiserver.explaining import PATHS
-from sampan_master.apiserver.metrics import Measured, Metrics
-from sampan_master.apiserver.protocol import EXTENSION
-from sampan_master.apiserver.requests import ApiRequest, Receive, Scope, Send
+from sampan_master.apiserver.auth import authorization, impersonation
+from sampan_master.apiserver.auth.attributes import asked
+from sampan_master.apiserver.auth.authentication import Authenticator
+from sampan_master.apiserver.handlers.explaining import PATHS
+from sampan_master.apiserver.handlers.metrics import Measured, Metrics
+from sampan_master.apiserver.http.protocol import EXTENSION
+from sampan_master.apiserver.http.requests import ApiRequest, Receive, Scope, Send
+from sampan_master.apiserver.resources import problems
 
 log = logging.getLogger(__name__)
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -76,7 +77,7 @@ class Door:
         try:
             scope["user"] = await self._identify(request)
             if not _decided(scope["user"], request.path):
-                auth.authorise(scope["user"], asked(request.method, request.path, request.query))
+                authorization.authorise(scope["user"], asked(request.method, request.path, request.query))
         except ApiError as error:
             await request.answer_error(error)
             return
@@ -97,7 +98,11 @@ class Door:
 def _decided(user: UserInfo, path: str) -> bool:
     """Whether no rule need be looked at: at `PATHS` what is asked there decides, but nobody unknown comes so far."""
     groups = user.groups
-    return auth.MASTERS in groups or auth.is_public(path) or (path in PATHS and auth.AUTHENTICATED in groups)
+    return (
+        authorization.MASTERS in groups
+        or authorization.is_public(path)
+        or (path in PATHS and authorization.AUTHENTICATED in groups)
+    )
 
 
 def _is_resource(path: str) -> bool:

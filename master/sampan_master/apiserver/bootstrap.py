@@ -10,8 +10,8 @@ from sampan_api.clock import Clock
 from sampan_api.errors import AlreadyExists, Invalid, NotFound
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resource import ServiceNetwork
-from sampan_master.apiserver.resources.priorityclasses import SYSTEM_CLASSES
+from sampan_master.apiserver.resources.kinds.priorityclasses import SYSTEM_CLASSES
+from sampan_master.apiserver.resources.resource_type import ServiceNetwork
 
 log = logging.getLogger(__name__)
 

@@ -23,18 +23,19 @@ from sampan_api.client import (
 from sampan_api.errors import NotFound
 from sampan_api.meta import Object
 
-from sampan_master.apiserver import eviction, problems, scaling, subresources, token_requests
-from sampan_master.apiserver.decoding import decode
-from sampan_master.apiserver.listing import ListOptions, list_page
-from sampan_master.apiserver.options import FieldValidation, WriteOptions
-from sampan_master.apiserver.patching import Patch
-from sampan_master.apiserver.registry import Registry
-from sampan_master.apiserver.resource import ResourceType
-from sampan_master.apiserver.resources import ResourceTable
-from sampan_master.apiserver.scopes import BY_SUBRESOURCE, Scope
-from sampan_master.apiserver.selecting import Selected, select
-from sampan_master.apiserver.service_account_tokens import TokenIssuer
-from sampan_master.apiserver.watching import WatchOptions, open_watch
+from sampan_master.apiserver.auth.service_account_tokens import TokenIssuer
+from sampan_master.apiserver.encoding.decoding import decode
+from sampan_master.apiserver.encoding.options import FieldValidation, WriteOptions
+from sampan_master.apiserver.registry.listing import ListOptions, list_page
+from sampan_master.apiserver.registry.patching import Patch
+from sampan_master.apiserver.registry.scopes import BY_SUBRESOURCE, Scope
+from sampan_master.apiserver.registry.selecting import Selected, select
+from sampan_master.apiserver.registry.verbs import Registry
+from sampan_master.apiserver.registry.watching import WatchOptions, open_watch
+from sampan_master.apiserver.resources import problems
+from sampan_master.apiserver.resources.resource_type import ResourceType
+from sampan_master.apiserver.resources.table import ResourceTable
+from sampan_master.apiserver.subresources import binding, eviction, scaling, token_requests
 
 EVERYTHING, AS_IS = Selection(), DeleteOptions()
 _FOREVER = 10 * 365 * 86400.0
@@ -96,11 +97,11 @@ class LocalClient:
         namespace = namespace or obj["metadata"].get("namespace", "")
         name = obj["metadata"].get("name", "")
         if subresource == "binding":
-            await subresources.bind(self._registry, rt, namespace, name, obj, options)
-            return subresources.SUCCESS_CREATED
+            await binding.bind(self._registry, rt, namespace, name, obj, options)
+            return binding.SUCCESS_CREATED
         if subresource == "eviction":
             await eviction.evict(self._registry, rt, namespace, name, obj, options)
-            return subresources.SUCCESS_CREATED
+            return binding.SUCCESS_CREATED
         if subresource == "token":
             asked = decode(obj, token_requests.VERSION, token_requests.KIND, options)
             return await token_requests.request_token(self._registry, self._issuer, namespace, name, asked)

@@ -20,33 +20,33 @@ from sampan_api.errors import ServiceUnavailable
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from sampan_master.apiserver.admission import Admission
 from sampan_master.apiserver.app import Asgi, Handler, build
-from sampan_master.apiserver.auth import MASTERS
-from sampan_master.apiserver.authentication import Authenticator
+from sampan_master.apiserver.auth.authentication import Authenticator
+from sampan_master.apiserver.auth.authorization import MASTERS
+from sampan_master.apiserver.auth.reviews import REVIEWS, Reviews
+from sampan_master.apiserver.auth.service_account_tokens import ISSUER, ServiceAccountTokens, TokenIssuer
 from sampan_master.apiserver.bootstrap import (
     InitialObjects,
     create_initial_objects,
     initial_objects,
     keep_initial_objects,
 )
-from sampan_master.apiserver.discovery import Discovery
-from sampan_master.apiserver.documents import VERSION, ApiGroups, Check, Documents
-from sampan_master.apiserver.endpoint import ResourceEndpoint
-from sampan_master.apiserver.explaining import PATHS, Answers, Explaining, NoAnswers
-from sampan_master.apiserver.limits import Bodies, Limits, make_room_for
+from sampan_master.apiserver.discovery.groups import Discovery
+from sampan_master.apiserver.handlers.documents import VERSION, ApiGroups, Check, Documents
+from sampan_master.apiserver.handlers.endpoint import ResourceEndpoint
+from sampan_master.apiserver.handlers.explaining import PATHS, Answers, Explaining, NoAnswers
+from sampan_master.apiserver.handlers.metrics import Metrics
+from sampan_master.apiserver.handlers.node_streams import NodeStreams, NoNodes
+from sampan_master.apiserver.handlers.openapi import OpenApi
+from sampan_master.apiserver.handlers.pod_streams import PodStreams
+from sampan_master.apiserver.handlers.watch_streams import WatchStreams
+from sampan_master.apiserver.http.limits import Bodies, Limits, make_room_for
+from sampan_master.apiserver.http.protocol import ApiProtocol
 from sampan_master.apiserver.local import LocalClient
-from sampan_master.apiserver.metrics import Metrics
-from sampan_master.apiserver.openapi.routes import OpenApi
-from sampan_master.apiserver.pod_streams import PodStreams
-from sampan_master.apiserver.protocol import ApiProtocol
-from sampan_master.apiserver.registry import Registry
-from sampan_master.apiserver.resource import SERVICE_NETWORK, ServiceNetwork
-from sampan_master.apiserver.resources import BUILT_IN
-from sampan_master.apiserver.reviews import REVIEWS, Reviews
-from sampan_master.apiserver.service_account_tokens import ISSUER, ServiceAccountTokens, TokenIssuer
-from sampan_master.apiserver.streams import NodeStreams, NoNodes
-from sampan_master.apiserver.watch_stream import WatchStreams
+from sampan_master.apiserver.registry.admission import Admission
+from sampan_master.apiserver.registry.verbs import Registry
+from sampan_master.apiserver.resources.resource_type import SERVICE_NETWORK, ServiceNetwork
+from sampan_master.apiserver.resources.table import BUILT_IN
 from sampan_master.prometheus import Source
 from sampan_master.storage import Storage, StoreUnavailable
 

@@ -25,7 +25,7 @@ from sampan_api import meta
 from sampan_api.client import Resource
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources import BUILT_IN
+from sampan_master.apiserver.resources.table import BUILT_IN
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"

@@ -11,7 +11,7 @@ from sampan_api.clock import Clock
 from sampan_api.informer import Informer
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources import BUILT_IN
+from sampan_master.apiserver.resources.table import BUILT_IN
 
 
 def _each_once() -> Iterable[Resource]:

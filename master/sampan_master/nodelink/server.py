@@ -23,7 +23,7 @@ from sampan_api.informer import Informer
 from sampan_api.meta import Object, uid
 from sampan_proto import node_pb2, node_pb2_grpc
 
-from sampan_master.apiserver.streams import ByteStream, StreamRequest
+from sampan_master.apiserver.handlers.node_streams import ByteStream, StreamRequest
 from sampan_master.nodelink.bootstrap import BootstrapService
 from sampan_master.nodelink.errors import NameTaken
 from sampan_master.nodelink.events import EventRecorder
@@ -52,7 +52,7 @@ _CHANNEL_OPTIONS = [
 
 
 class NodeLink:
-    """Implements `sampan_master.apiserver.streams.NodeStreams`."""
+    """Implements `sampan_master.apiserver.handlers.node_streams.NodeStreams`."""
 
     def __init__(self, client: Client, clock: Clock, authority: Authority, settings: NodeLinkSettings) -> None:
         self._client = client

@@ -22,7 +22,7 @@ from sampan_api.errors import (
 )
 from sampan_proto import node_pb2
 
-from sampan_master.apiserver.streams import StreamRequest
+from sampan_master.apiserver.handlers.node_streams import StreamRequest
 
 OPEN_TIMEOUT_SECONDS = 15.0
 _CHUNK = 64 * 1024

@@ -6,7 +6,7 @@ from typing import Any
 
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.service_types import (
+from sampan_master.apiserver.defaults.services import (
     CLUSTER_IP,
     EXTERNAL_NAME,
     HEADLESS,

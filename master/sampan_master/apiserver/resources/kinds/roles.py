@@ -1,0 +1,41 @@
+"""Role: rules for one namespace. Stored only; `auth.rules_of` is where rules are asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sampan_api.client import ROLES
+from sampan_api.meta import Object
+
+from sampan_master.apiserver.resources.resource_type import NAME_COLUMN, Column, ResourceType
+from sampan_master.apiserver.validation.fields import Errors
+from sampan_master.apiserver.validation.names import path_segment
+from sampan_master.apiserver.validation.rbac import validate_rules
+
+COLUMNS = (NAME_COLUMN, Column("Created At", "date"))
+
+
+def default(obj: Object) -> None:
+    """Rules that nobody gave are printed as null."""
+    obj.setdefault("rules", None)
+
+
+def cells(obj: Object, now: float) -> list[Any]:
+    return [obj["metadata"]["name"], obj["metadata"].get("creationTimestamp")]
+
+
+def _validate(obj: Object) -> Errors:
+    return validate_rules(obj.get("rules") or [], namespaced=True)
+
+
+RESOURCE = ResourceType(
+    resource=ROLES,
+    singular="role",
+    create_on_update=True,
+    name_rule=path_segment,
+    default=default,
+    validate=_validate,
+    columns=COLUMNS,
+    cells=cells,
+    idle=True,
+)
