@@ -13,6 +13,7 @@ protobuf number; in JSON its fields lie flat among the others.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import types
 from collections.abc import Mapping
@@ -66,12 +67,12 @@ class Model(pydantic.BaseModel):
     """"atomic" where server-side apply owns the struct as one value. A class that embeds such a one says "" again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """What `field` was told. As pydantic's `json_schema_extra` it adds the `x-kubernetes-*` keys to JSON schemas."""
+    """What `field` was told."""
 
-    number: int
     json: str
+    number: int
     required: bool
     always: bool
     pointer: bool
@@ -84,15 +85,21 @@ class Declaration:
     default: Any
     go: str
 
-    def __call__(self, schema: dict[str, Any]) -> None:
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """The keys of OpenAPI and JSON schemas by which clients learn how to merge."""
         extensions = {
-            "x-kubernetes-patch-strategy": self.patch_strategy,
-            "x-kubernetes-patch-merge-key": self.merge_key,
-            "x-kubernetes-list-type": self.list_type,
             "x-kubernetes-list-map-keys": list(self.list_map_keys),
+            "x-kubernetes-list-type": self.list_type,
             "x-kubernetes-map-type": self.map_type,
+            "x-kubernetes-patch-merge-key": self.merge_key,
+            "x-kubernetes-patch-strategy": self.patch_strategy,
         }
-        schema.update({key: value for key, value in extensions.items() if value})
+        return {name: value for name, value in extensions.items() if value}
+
+    def __call__(self, schema: dict[str, Any]) -> None:
+        """As pydantic's `json_schema_extra`, the one place where a field has room for it."""
+        schema.update(self.extensions)
 
 
 def field(
@@ -120,19 +127,19 @@ def field(
     `go`: the type as Go's error messages name it, where it is not what the annotation suggests.
     """
     declared = Declaration(
-        number,
-        json,
-        required,
-        always,
-        pointer,
-        patch,
-        merge_key,
-        list_type,
-        map_keys,
-        map_type,
-        enum,
-        default,
-        go,
+        json=json,
+        number=number,
+        required=required,
+        always=always,
+        pointer=pointer,
+        patch_strategy=patch,
+        merge_key=merge_key,
+        list_type=list_type,
+        list_map_keys=map_keys,
+        map_type=map_type,
+        enum=enum,
+        default=default,
+        go=go,
     )
     return pydantic.Field(
         default=... if required else None, alias=json or None, description=doc, json_schema_extra=declared
@@ -148,32 +155,20 @@ class TypedModel(Model):
     apiVersion: str | None = field(0, "Version of the API, with its group, that the object is written in.")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """Everything known of one field of one model."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field(Declaration):
+    """Everything known of one field of one model: what was declared, its name and Go type filled in, and what the
+    annotation says."""
 
-    json: str
     kind: Kind
     container: str
     """"" for a single value, "list" or "map"."""
     message: type[Model] | None
     """The element's model when `kind` is MESSAGE."""
-    number: int
     embedded: int
     """Protobuf number of the embedded message that holds this field; 0 when the model itself does."""
-    required: bool
-    always: bool
-    pointer: bool
-    patch_strategy: str
-    merge_key: str
-    list_type: str
-    list_map_keys: tuple[str, ...]
-    map_type: str
-    enum: tuple[str, ...]
-    default: Any
-    go: str
-    """Go's name of the whole type, as its decoder's errors print it."""
     go_element: str
+    """Go's name of the element's type, as its decoder's errors print it; `go` is that of the whole."""
     doc: str
 
 
@@ -194,24 +189,14 @@ def _field(model: type[Model], name: str, info: FieldInfo) -> Field:
     kind, message = _kind(element, metadata)
     go_element = _GO[kind] if message is None else go_name(message)
     shape = {"": "", "list": "[]", "map": "map[string]"}[container]
+    said = {each.name: getattr(declared, each.name) for each in dataclasses.fields(declared)}
+    filled_in = {"json": declared.json or name, "go": declared.go or shape + go_element}
     return Field(
-        json=declared.json or name,
+        **said | filled_in,
         kind=kind,
         container=container,
         message=message,
-        number=declared.number,
         embedded=model.EMBEDDED.get(_owner(model, name), 0),
-        required=declared.required,
-        always=declared.always,
-        pointer=declared.pointer,
-        patch_strategy=declared.patch_strategy,
-        merge_key=declared.merge_key,
-        list_type=declared.list_type,
-        list_map_keys=declared.list_map_keys,
-        map_type=declared.map_type,
-        enum=declared.enum,
-        default=declared.default,
-        go=declared.go or shape + go_element,
         go_element=_go_element(declared.go, container) or go_element,
         doc=info.description or "",
     )

@@ -106,6 +106,14 @@ def test_every_field_says_what_it_is(recorded_fields):
             assert entry.doc.endswith((".", "?", "…")), f"{message}.{entry.json}"
 
 
+def test_no_field_repeats_what_its_struct_says_of_itself(recorded_fields):
+    """`kubectl explain` prints the text of a field and below it that of its struct."""
+    for message in messages(recorded_fields):
+        for entry in fields(model_of(recorded_fields, message)).values():
+            if entry.message is not None:
+                assert entry.doc != entry.message.__doc__, f"{message}.{entry.json}"
+
+
 def test_embedded_structs_lie_flat_and_keep_their_place():
     table = fields(Volume)
     assert next(iter(table)) == "name"

@@ -1,9 +1,9 @@
 """apps/v1: what keeps pods running (Deployment, ReplicaSet, DaemonSet, StatefulSet), and the revisions it keeps."""
 
-from sampan_api.fields import Int32, Int64, IntOrString, Model, Raw, Time, TypedModel, field
+from sampan_api.fields import Int32, Int64, IntOrString, Model, Raw, Time, field
 from sampan_api.models.core_v1.claims import PersistentVolumeClaim
 from sampan_api.models.core_v1.pod import PodTemplateSpec
-from sampan_api.models.meta_v1 import LabelSelector, ObjectMeta
+from sampan_api.models.meta_v1 import LabelSelector, ObjectModel, StatusCondition
 
 
 class RollingUpdateDeployment(Model):
@@ -14,7 +14,7 @@ class RollingUpdateDeployment(Model):
 
 
 class DeploymentStrategy(Model):
-    """How old pods are replaced by new ones."""
+    """A way of replacing old pods by new ones, and its pace."""
 
     type: str | None = field(
         1,
@@ -78,12 +78,11 @@ class DeploymentStatus(Model):
     collisionCount: Int32 | None = field(8, "How often the name of a new ReplicaSet was taken already.", pointer=True)
 
 
-class Deployment(TypedModel):
+class Deployment(ObjectModel):
     """Keeps equal pods running and replaces them step by step when their template changes."""
 
     API_VERSION = "apps/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: DeploymentSpec | None = field(2, "What is wanted.", always=True)
     status: DeploymentStatus | None = field(3, "What was observed.", always=True)
 
@@ -97,14 +96,10 @@ class ReplicaSetSpec(Model):
     template: PodTemplateSpec | None = field(3, "How new pods are made.", always=True)
 
 
-class ReplicaSetCondition(Model):
+class ReplicaSetCondition(StatusCondition):
     """One observation about a ReplicaSet."""
 
     type: str = field(1, "Which observation this is.", required=True, always=True, go="v1.ReplicaSetConditionType")
-    status: str = field(2, "True, False or Unknown.", required=True, always=True, go="v1.ConditionStatus")
-    lastTransitionTime: Time | None = field(3, "When `status` last changed from one value to another.", always=True)
-    reason: str | None = field(4, "One CamelCase word for programs: why it is so.")
-    message: str | None = field(5, "A sentence for people.")
 
 
 class ReplicaSetStatus(Model):
@@ -121,12 +116,11 @@ class ReplicaSetStatus(Model):
     )
 
 
-class ReplicaSet(TypedModel):
+class ReplicaSet(ObjectModel):
     """Keeps a number of equal pods running."""
 
     API_VERSION = "apps/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: ReplicaSetSpec | None = field(2, "What is wanted.", always=True)
     status: ReplicaSetStatus | None = field(3, "What was observed.", always=True)
 
@@ -139,7 +133,7 @@ class RollingUpdateDaemonSet(Model):
 
 
 class DaemonSetUpdateStrategy(Model):
-    """How old pods are replaced by new ones."""
+    """A way of replacing the pods on the nodes, and its pace."""
 
     type: str | None = field(
         1,
@@ -164,14 +158,10 @@ class DaemonSetSpec(Model):
     )
 
 
-class DaemonSetCondition(Model):
+class DaemonSetCondition(StatusCondition):
     """One observation about a DaemonSet."""
 
     type: str = field(1, "Which observation this is.", required=True, always=True, go="v1.DaemonSetConditionType")
-    status: str = field(2, "True, False or Unknown.", required=True, always=True, go="v1.ConditionStatus")
-    lastTransitionTime: Time | None = field(3, "When `status` last changed from one value to another.", always=True)
-    reason: str | None = field(4, "One CamelCase word for programs: why it is so.")
-    message: str | None = field(5, "A sentence for people.")
 
 
 class DaemonSetStatus(Model):
@@ -191,12 +181,11 @@ class DaemonSetStatus(Model):
     )
 
 
-class DaemonSet(TypedModel):
+class DaemonSet(ObjectModel):
     """Keeps one pod running on every node that it fits."""
 
     API_VERSION = "apps/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: DaemonSetSpec | None = field(2, "What is wanted.", always=True)
     status: DaemonSetStatus | None = field(3, "What was observed.", always=True)
 
@@ -209,7 +198,7 @@ class RollingUpdateStatefulSetStrategy(Model):
 
 
 class StatefulSetUpdateStrategy(Model):
-    """How old pods are replaced by new ones."""
+    """A way of replacing numbered pods, and its pace."""
 
     type: str | None = field(
         1,
@@ -236,7 +225,7 @@ class StatefulSetPersistentVolumeClaimRetentionPolicy(Model):
 
 
 class StatefulSetOrdinals(Model):
-    """How pods are numbered."""
+    """The numbers in the names of pods."""
 
     start: Int32 | None = field(1, "Number of the first pod; 0 by default.", always=True)
 
@@ -270,14 +259,10 @@ class StatefulSetSpec(Model):
     ordinals: StatefulSetOrdinals | None = field(11, "How pods are numbered.")
 
 
-class StatefulSetCondition(Model):
+class StatefulSetCondition(StatusCondition):
     """One observation about a StatefulSet."""
 
     type: str = field(1, "Which observation this is.", required=True, always=True, go="v1.StatefulSetConditionType")
-    status: str = field(2, "True, False or Unknown.", required=True, always=True, go="v1.ConditionStatus")
-    lastTransitionTime: Time | None = field(3, "When `status` last changed from one value to another.", always=True)
-    reason: str | None = field(4, "One CamelCase word for programs: why it is so.")
-    message: str | None = field(5, "A sentence for people.")
 
 
 class StatefulSetStatus(Model):
@@ -297,21 +282,19 @@ class StatefulSetStatus(Model):
     availableReplicas: Int32 | None = field(11, "Pods that have been ready long enough.", always=True)
 
 
-class StatefulSet(TypedModel):
+class StatefulSet(ObjectModel):
     """Keeps numbered pods running, each with a name and storage of its own."""
 
     API_VERSION = "apps/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: StatefulSetSpec | None = field(2, "What is wanted.", always=True)
     status: StatefulSetStatus | None = field(3, "What was observed.", always=True)
 
 
-class ControllerRevision(TypedModel):
+class ControllerRevision(ObjectModel):
     """A snapshot of a template, kept by its controller to go back to."""
 
     API_VERSION = "apps/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     data: Raw | None = field(2, "The snapshot; fixed once created.", always=True)
     revision: Int64 = field(3, "Higher is newer.", required=True, always=True)

@@ -1,7 +1,7 @@
 """authentication.k8s.io/v1: who is asking, and tokens for service accounts."""
 
-from sampan_api.fields import Int64, Model, Strings, Time, TypedModel, field
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.fields import Int64, Model, Strings, Time, field
+from sampan_api.models.meta_v1 import ObjectModel
 
 
 class BoundObjectReference(Model):
@@ -28,12 +28,11 @@ class SelfSubjectReviewStatus(Model):
     userInfo: UserInfo | None = field(1, "Who the server takes you for.", always=True)
 
 
-class SelfSubjectReview(TypedModel):
+class SelfSubjectReview(ObjectModel):
     """Asks the server: who am I?"""
 
     API_VERSION = "authentication.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     status: SelfSubjectReviewStatus | None = field(2, "What was observed.", always=True)
 
 
@@ -54,12 +53,11 @@ class TokenRequestStatus(Model):
     expirationTimestamp: Time | None = field(2, "When it ends.", always=True)
 
 
-class TokenRequest(TypedModel):
+class TokenRequest(ObjectModel):
     """Asks for a token of a service account."""
 
     API_VERSION = "authentication.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: TokenRequestSpec | None = field(2, "What is wanted.", always=True)
     status: TokenRequestStatus | None = field(3, "What was observed.", always=True)
 
@@ -80,11 +78,10 @@ class TokenReviewStatus(Model):
     error: str | None = field(3, "Why it could not be checked.")
 
 
-class TokenReview(TypedModel):
+class TokenReview(ObjectModel):
     """Asks whether a token is good."""
 
     API_VERSION = "authentication.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: TokenReviewSpec = field(2, "What is wanted.", required=True, always=True)
     status: TokenReviewStatus | None = field(3, "What was observed.", always=True)

@@ -1,7 +1,7 @@
 """authorization.k8s.io/v1: may this be done?"""
 
-from sampan_api.fields import Model, Strings, TypedModel, field
-from sampan_api.models.meta_v1 import FieldSelectorRequirement, LabelSelectorRequirement, ObjectMeta
+from sampan_api.fields import Model, Strings, field
+from sampan_api.models.meta_v1 import FieldSelectorRequirement, LabelSelectorRequirement, ObjectModel
 
 
 class FieldSelectorAttributes(Model):
@@ -19,7 +19,7 @@ class LabelSelectorAttributes(Model):
 
 
 class ResourceAttributes(Model):
-    """A request for a resource."""
+    """What is asked of a resource: the verb, which objects, and where."""
 
     namespace: str | None = field(1, "Namespace; empty for all, or for cluster-wide resources.")
     verb: str | None = field(2, "get, list, watch, create, update, patch, delete, … or `*`.")
@@ -51,7 +51,7 @@ class SubjectAccessReviewSpec(Model):
 
 
 class SubjectAccessReviewStatus(Model):
-    """The answer."""
+    """Whether it is allowed, and why."""
 
     allowed: bool = field(1, "Whether it is allowed.", required=True, always=True)
     denied: bool | None = field(4, "Whether it was denied outright, so that no other authoriser need be asked.")
@@ -59,12 +59,11 @@ class SubjectAccessReviewStatus(Model):
     evaluationError: str | None = field(3, "What went wrong on the way.")
 
 
-class LocalSubjectAccessReview(TypedModel):
+class LocalSubjectAccessReview(ObjectModel):
     """Asks whether a user may do something in one namespace."""
 
     API_VERSION = "authorization.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: SubjectAccessReviewSpec = field(2, "The question.", required=True, always=True)
     status: SubjectAccessReviewStatus | None = field(3, "The answer.", always=True)
 
@@ -94,12 +93,11 @@ class SelfSubjectAccessReviewSpec(Model):
     nonResourceAttributes: NonResourceAttributes | None = field(2, "A request for another path.")
 
 
-class SelfSubjectAccessReview(TypedModel):
+class SelfSubjectAccessReview(ObjectModel):
     """Asks: may I do this?"""
 
     API_VERSION = "authorization.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: SelfSubjectAccessReviewSpec = field(2, "The question.", required=True, always=True)
     status: SubjectAccessReviewStatus | None = field(3, "The answer.", always=True)
 
@@ -121,21 +119,19 @@ class SubjectRulesReviewStatus(Model):
     evaluationError: str | None = field(4, "What went wrong on the way.")
 
 
-class SelfSubjectRulesReview(TypedModel):
+class SelfSubjectRulesReview(ObjectModel):
     """Asks: what may I do here?"""
 
     API_VERSION = "authorization.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: SelfSubjectRulesReviewSpec = field(2, "The question.", required=True, always=True)
     status: SubjectRulesReviewStatus | None = field(3, "The answer.", always=True)
 
 
-class SubjectAccessReview(TypedModel):
+class SubjectAccessReview(ObjectModel):
     """Asks whether a user may do something."""
 
     API_VERSION = "authorization.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: SubjectAccessReviewSpec = field(2, "The question.", required=True, always=True)
     status: SubjectAccessReviewStatus | None = field(3, "The answer.", always=True)

@@ -1,7 +1,7 @@
 """autoscaling/v1: Scale, the shape of every `scale` subresource; HorizontalPodAutoscaler as it was, for cpu alone."""
 
-from sampan_api.fields import Int32, Int64, Model, Time, TypedModel, field
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.fields import Int32, Int64, Model, Time, field
+from sampan_api.models.meta_v1 import ObjectModel
 
 
 class ScaleSpec(Model):
@@ -17,12 +17,11 @@ class ScaleStatus(Model):
     selector: str | None = field(2, "Which pods they are, in the string form of a label selector.")
 
 
-class Scale(TypedModel):
+class Scale(ObjectModel):
     """The number of replicas of something, seen through one shape."""
 
     API_VERSION = "autoscaling/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: ScaleSpec | None = field(2, "What is wanted.", always=True)
     status: ScaleStatus | None = field(3, "What was observed.", always=True)
 
@@ -62,11 +61,10 @@ class HorizontalPodAutoscalerStatus(Model):
     )
 
 
-class HorizontalPodAutoscaler(TypedModel):
+class HorizontalPodAutoscaler(ObjectModel):
     """Changes the number of replicas of something so that its pods use a share of their cpu; v2 knows more metrics."""
 
     API_VERSION = "autoscaling/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: HorizontalPodAutoscalerSpec = field(2, "What is wanted.", required=True, always=True)
     status: HorizontalPodAutoscalerStatus | None = field(3, "What was observed.", always=True)

@@ -1,7 +1,7 @@
 """autoscaling/v2: HorizontalPodAutoscaler, by any metrics."""
 
-from sampan_api.fields import Int32, Int64, Model, Quantity, Time, TypedModel, field
-from sampan_api.models.meta_v1 import LabelSelector, ObjectMeta
+from sampan_api.fields import Int32, Int64, Model, Quantity, Time, field
+from sampan_api.models.meta_v1 import LabelSelector, ObjectModel, StatusCondition
 
 
 class CrossVersionObjectReference(Model):
@@ -13,14 +13,14 @@ class CrossVersionObjectReference(Model):
 
 
 class MetricIdentifier(Model):
-    """Which metric."""
+    """A metric by its name and labels."""
 
     name: str = field(1, "Name of the metric.", required=True, always=True)
     selector: LabelSelector | None = field(2, "Narrows the metric down by its labels.")
 
 
 class MetricTarget(Model):
-    """What the metric shall be."""
+    """A value for a metric to reach."""
 
     type: str = field(1, "Utilization, Value or AverageValue.", required=True, always=True, go="v2.MetricTargetType")
     value: Quantity | None = field(2, "The metric itself.", pointer=True)
@@ -37,7 +37,7 @@ class MetricValueStatus(Model):
 
 
 class ObjectMetricSource(Model):
-    """A metric of one object."""
+    """A metric, the one object that it belongs to, and a value for it to reach."""
 
     describedObject: CrossVersionObjectReference = field(1, "The object.", required=True, always=True)
     target: MetricTarget = field(2, "What the metric shall be.", required=True, always=True)
@@ -67,7 +67,7 @@ class ContainerResourceMetricSource(Model):
 
 
 class ExternalMetricSource(Model):
-    """A metric of something outside the cluster."""
+    """A metric that belongs to nothing in the cluster, and a value for it to reach."""
 
     metric: MetricIdentifier = field(1, "Which metric.", required=True, always=True)
     target: MetricTarget = field(2, "What the metric shall be.", required=True, always=True)
@@ -93,7 +93,7 @@ class MetricSpec(Model):
 
 
 class HPAScalingPolicy(Model):
-    """How much may change in how long."""
+    """A limit: so many pods, or percent of them, in so many seconds."""
 
     type: str = field(1, "Pods or Percent.", required=True, always=True, go="v2.HPAScalingPolicyType")
     value: Int32 = field(2, "So many pods, or percent of them.", required=True, always=True)
@@ -114,7 +114,7 @@ class HPAScalingRules(Model):
 
 
 class HorizontalPodAutoscalerBehavior(Model):
-    """How fast the number may change."""
+    """The pace of change, up and down."""
 
     scaleUp: HPAScalingRules | None = field(1, "Upwards.")
     scaleDown: HPAScalingRules | None = field(2, "Downwards.")
@@ -150,14 +150,14 @@ class PodsMetricStatus(Model):
 
 
 class ResourceMetricStatus(Model):
-    """What pods use of a resource."""
+    """The use of a resource by the pods, as it is."""
 
     name: str = field(1, "The resource.", required=True, always=True, go="v1.ResourceName")
     current: MetricValueStatus = field(2, "What it is.", required=True, always=True)
 
 
 class ContainerResourceMetricStatus(Model):
-    """What one container of each pod uses of a resource."""
+    """The use of a resource by one container of each pod, as it is."""
 
     name: str = field(1, "The resource.", required=True, always=True, go="v1.ResourceName")
     current: MetricValueStatus = field(2, "What it is.", required=True, always=True)
@@ -190,7 +190,7 @@ class MetricStatus(Model):
     external: ExternalMetricStatus | None = field(5, "A metric of something outside the cluster.")
 
 
-class HorizontalPodAutoscalerCondition(Model):
+class HorizontalPodAutoscalerCondition(StatusCondition):
     """One observation about an autoscaler."""
 
     type: str = field(
@@ -200,10 +200,6 @@ class HorizontalPodAutoscalerCondition(Model):
         always=True,
         go="v2.HorizontalPodAutoscalerConditionType",
     )
-    status: str = field(2, "True, False or Unknown.", required=True, always=True, go="v1.ConditionStatus")
-    lastTransitionTime: Time | None = field(3, "When `status` last changed from one value to another.", always=True)
-    reason: str | None = field(4, "One CamelCase word for programs: why it is so.")
-    message: str | None = field(5, "A sentence for people.")
 
 
 class HorizontalPodAutoscalerStatus(Model):
@@ -224,11 +220,10 @@ class HorizontalPodAutoscalerStatus(Model):
     )
 
 
-class HorizontalPodAutoscaler(TypedModel):
+class HorizontalPodAutoscaler(ObjectModel):
     """Changes the number of replicas of something so that metrics stay near their targets."""
 
     API_VERSION = "autoscaling/v2"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: HorizontalPodAutoscalerSpec = field(2, "What is wanted.", required=True, always=True)
     status: HorizontalPodAutoscalerStatus | None = field(3, "What was observed.", always=True)

@@ -1,9 +1,9 @@
 """batch/v1: Job, and CronJob that makes Jobs by the clock."""
 
-from sampan_api.fields import Int32, Int64, Model, Time, TypedModel, field
+from sampan_api.fields import Int32, Int64, Model, Time, field
 from sampan_api.models.core_v1.pod import PodTemplateSpec
 from sampan_api.models.core_v1.references import ObjectReference
-from sampan_api.models.meta_v1 import LabelSelector, ObjectMeta
+from sampan_api.models.meta_v1 import LabelSelector, ObjectMeta, ObjectModel
 
 
 class PodFailurePolicyOnExitCodesRequirement(Model):
@@ -139,12 +139,11 @@ class JobStatus(Model):
     ready: Int32 | None = field(9, "Active pods that are ready.", pointer=True)
 
 
-class Job(TypedModel):
+class Job(ObjectModel):
     """Runs pods until enough of them have succeeded."""
 
     API_VERSION = "batch/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: JobSpec | None = field(2, "What is wanted.", always=True)
     status: JobStatus | None = field(3, "What was observed.", always=True)
 
@@ -184,11 +183,10 @@ class CronJobStatus(Model):
     lastSuccessfulTime: Time | None = field(5, "When a Job last succeeded.", pointer=True)
 
 
-class CronJob(TypedModel):
+class CronJob(ObjectModel):
     """Makes Jobs by the clock."""
 
     API_VERSION = "batch/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: CronJobSpec = field(2, "What is wanted.", required=True, always=True)
     status: CronJobStatus | None = field(3, "What was observed.", always=True)

@@ -1,7 +1,7 @@
 """certificates.k8s.io/v1: CertificateSigningRequest, which asks for a certificate and is approved or denied."""
 
-from sampan_api.fields import Base64, Int32, Model, Strings, Time, TypedModel, field
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.fields import Base64, Int32, Model, Strings, Time, field
+from sampan_api.models.meta_v1 import ObjectModel
 
 
 class CertificateSigningRequestSpec(Model):
@@ -29,7 +29,7 @@ class CertificateSigningRequestCondition(Model):
 
 
 class CertificateSigningRequestStatus(Model):
-    """What became of it."""
+    """What was decided and, once it is issued, the certificate."""
 
     conditions: list[CertificateSigningRequestCondition] | None = field(
         1, "Decisions and failures.", list_type="map", map_keys=("type",)
@@ -37,11 +37,10 @@ class CertificateSigningRequestStatus(Model):
     certificate: Base64 | None = field(2, "The certificate, PEM, once it is issued.")
 
 
-class CertificateSigningRequest(TypedModel):
+class CertificateSigningRequest(ObjectModel):
     """Asks a signer for a certificate."""
 
     API_VERSION = "certificates.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: CertificateSigningRequestSpec = field(2, "What is asked for.", required=True, always=True)
     status: CertificateSigningRequestStatus | None = field(3, "What became of it.", always=True)

@@ -1,7 +1,7 @@
 """coordination.k8s.io/v1: Lease."""
 
-from sampan_api.fields import Int32, MicroTime, Model, TypedModel, field
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.fields import Int32, MicroTime, Model, field
+from sampan_api.models.meta_v1 import ObjectModel
 
 
 class LeaseSpec(Model):
@@ -16,10 +16,9 @@ class LeaseSpec(Model):
     preferredHolder: str | None = field(7, "Who shall have it next.", pointer=True)
 
 
-class Lease(TypedModel):
+class Lease(ObjectModel):
     """A claim that ends unless it is renewed: heartbeats and leader election."""
 
     API_VERSION = "coordination.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: LeaseSpec | None = field(2, "What is wanted.", always=True)

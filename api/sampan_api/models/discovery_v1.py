@@ -1,8 +1,8 @@
 """discovery.k8s.io/v1: EndpointSlice."""
 
-from sampan_api.fields import Int32, Model, TypedModel, field
+from sampan_api.fields import Int32, Model, field
 from sampan_api.models.core_v1.references import ObjectReference
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.models.meta_v1 import ObjectModel
 
 
 class EndpointConditions(Model):
@@ -72,12 +72,11 @@ class EndpointPort(Model):
     appProtocol: str | None = field(4, "What is spoken on it.", pointer=True)
 
 
-class EndpointSlice(TypedModel):
+class EndpointSlice(ObjectModel):
     """A part of the backends of a service."""
 
     API_VERSION = "discovery.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     addressType: str = field(
         4,
         "IPv4, IPv6 or FQDN; fixed once created.",

@@ -135,12 +135,16 @@ class ObjectMeta(Model):
     )
 
 
-class PartialObjectMetadata(TypedModel):
+class ObjectModel(TypedModel):
+    """A message that has a name and labels: whatever can be stored, and what is asked about one of these."""
+
+    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
+
+
+class PartialObjectMetadata(ObjectModel):
     """Only the metadata of an object, whatever its kind."""
 
     API_VERSION = "meta.k8s.io/v1"
-
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
 
 
 class StatusCause(Model):
@@ -167,12 +171,22 @@ class Status(TypedModel):
 
     API_VERSION = "v1"
 
-    metadata: ListMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
+    metadata: ListMeta | None = field(1, "As of a list.", always=True)
     status: str | None = field(2, "Success or Failure.")
     message: str | None = field(3, "A sentence for people.")
     reason: str | None = field(4, "One CamelCase word for programs: why it is so.", go="v1.StatusReason")
     details: StatusDetails | None = field(5, "What it was about.")
     code: Int32 | None = field(6, "HTTP status code.")
+
+
+class StatusCondition(Model):
+    """One observation about an object, in the form of kinds that are older than `Condition`."""
+
+    type: str = field(1, "Which observation this is.", required=True, always=True)
+    status: str = field(2, "True, False or Unknown.", required=True, always=True, go="v1.ConditionStatus")
+    lastTransitionTime: Time | None = field(3, "When `status` last changed from one value to another.", always=True)
+    reason: str | None = field(4, "One CamelCase word for programs: why it is so.")
+    message: str | None = field(5, "A sentence for people.")
 
 
 class Condition(Model):

@@ -1,8 +1,8 @@
 """node.k8s.io/v1: RuntimeClass."""
 
-from sampan_api.fields import Model, Quantity, TypedModel, field
+from sampan_api.fields import Model, Quantity, field
 from sampan_api.models.core_v1.placement import Toleration
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.models.meta_v1 import ObjectModel
 
 
 class Overhead(Model):
@@ -20,12 +20,11 @@ class Scheduling(Model):
     )
 
 
-class RuntimeClass(TypedModel):
+class RuntimeClass(ObjectModel):
     """A way of running containers, that pods choose by name."""
 
     API_VERSION = "node.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     handler: str = field(2, "The node runtime's name for it; fixed once created.", required=True, always=True)
     overhead: Overhead | None = field(3, "What a pod of this class costs beside its containers.")
     scheduling: Scheduling | None = field(4, "Which nodes know this class; all by default.")

@@ -1,7 +1,7 @@
 """policy/v1: PodDisruptionBudget, and the Eviction that asks it."""
 
-from sampan_api.fields import Int32, Int64, IntOrString, Model, Time, TypedModel, field
-from sampan_api.models.meta_v1 import Condition, DeleteOptions, LabelSelector, ObjectMeta
+from sampan_api.fields import Int32, Int64, IntOrString, Model, Time, field
+from sampan_api.models.meta_v1 import Condition, DeleteOptions, LabelSelector, ObjectModel
 
 
 class PodDisruptionBudgetSpec(Model):
@@ -44,20 +44,18 @@ class PodDisruptionBudgetStatus(Model):
     )
 
 
-class PodDisruptionBudget(TypedModel):
+class PodDisruptionBudget(ObjectModel):
     """Limits how many pods of an application are evicted at the same time."""
 
     API_VERSION = "policy/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: PodDisruptionBudgetSpec | None = field(2, "What is wanted.", always=True)
     status: PodDisruptionBudgetStatus | None = field(3, "What was observed.", always=True)
 
 
-class Eviction(TypedModel):
+class Eviction(ObjectModel):
     """Asks for a pod to be removed in good order."""
 
     API_VERSION = "policy/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     deleteOptions: DeleteOptions | None = field(2, "How to delete it.")

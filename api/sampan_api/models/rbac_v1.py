@@ -1,7 +1,7 @@
 """rbac.authorization.k8s.io/v1: roles, which are lists of rules, and bindings, which give them to subjects."""
 
-from sampan_api.fields import Model, TypedModel, field
-from sampan_api.models.meta_v1 import LabelSelector, ObjectMeta
+from sampan_api.fields import Model, field
+from sampan_api.models.meta_v1 import LabelSelector, ObjectModel
 
 
 class PolicyRule(Model):
@@ -45,42 +45,38 @@ class AggregationRule(Model):
     )
 
 
-class Role(TypedModel):
+class Role(ObjectModel):
     """Rules for one namespace."""
 
     API_VERSION = "rbac.authorization.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     rules: list[PolicyRule] | None = field(2, "What it allows.", always=True, list_type="atomic")
 
 
-class ClusterRole(TypedModel):
+class ClusterRole(ObjectModel):
     """Rules for the whole cluster, or for whichever namespace it is bound in."""
 
     API_VERSION = "rbac.authorization.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     rules: list[PolicyRule] | None = field(2, "What it allows.", always=True, list_type="atomic")
     aggregationRule: AggregationRule | None = field(3, "Has its rules gathered from other cluster roles.")
 
 
-class RoleBinding(TypedModel):
+class RoleBinding(ObjectModel):
     """Gives a role to subjects in one namespace."""
 
     API_VERSION = "rbac.authorization.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     subjects: list[Subject] | None = field(2, "Who gets it.", list_type="atomic")
     roleRef: RoleRef = field(
         3, "A Role of this namespace, or a ClusterRole; cannot be changed later.", required=True, always=True
     )
 
 
-class ClusterRoleBinding(TypedModel):
+class ClusterRoleBinding(ObjectModel):
     """Gives a cluster role to subjects everywhere."""
 
     API_VERSION = "rbac.authorization.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     subjects: list[Subject] | None = field(2, "Who gets it.", list_type="atomic")
     roleRef: RoleRef = field(3, "A ClusterRole; cannot be changed later.", required=True, always=True)

@@ -1,17 +1,16 @@
 """storage.k8s.io/v1: classes of storage, drivers and what they tell, attachments."""
 
-from sampan_api.fields import Int32, Int64, Model, Quantity, Time, TypedModel, field
+from sampan_api.fields import Int32, Int64, Model, Quantity, Time, field
 from sampan_api.models.core_v1.persistent_volume import PersistentVolumeSpec
 from sampan_api.models.core_v1.placement import TopologySelectorTerm
-from sampan_api.models.meta_v1 import LabelSelector, ObjectMeta
+from sampan_api.models.meta_v1 import LabelSelector, ObjectModel
 
 
-class StorageClass(TypedModel):
+class StorageClass(ObjectModel):
     """A kind of storage that claims can ask for by name."""
 
     API_VERSION = "storage.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     provisioner: str = field(2, "Who makes volumes of this class.", required=True, always=True)
     parameters: dict[str, str] | None = field(3, "Parameters for the provisioner.")
     reclaimPolicy: str | None = field(
@@ -69,12 +68,11 @@ class CSIDriverSpec(Model):
     preventPodSchedulingIfMissing: bool | None = field(11, "Pods stay away from nodes without it.", pointer=True)
 
 
-class CSIDriver(TypedModel):
+class CSIDriver(ObjectModel):
     """A storage driver that the cluster has."""
 
     API_VERSION = "storage.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: CSIDriverSpec = field(2, "What the driver can and wants.", required=True, always=True)
 
 
@@ -110,21 +108,19 @@ class CSINodeSpec(Model):
     )
 
 
-class CSINode(TypedModel):
+class CSINode(ObjectModel):
     """The storage drivers of the node of that name."""
 
     API_VERSION = "storage.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: CSINodeSpec = field(2, "The drivers.", required=True, always=True)
 
 
-class CSIStorageCapacity(TypedModel):
+class CSIStorageCapacity(ObjectModel):
     """How much room there is for volumes of one class in one part of the cluster."""
 
     API_VERSION = "storage.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     nodeTopology: LabelSelector | None = field(2, "The nodes that this is about.")
     storageClassName: str = field(3, "The class that this is about.", required=True, always=True)
     capacity: Quantity | None = field(4, "Room that is left.", pointer=True)
@@ -163,11 +159,10 @@ class VolumeAttachmentStatus(Model):
     detachError: VolumeError | None = field(4, "Why detaching failed last.")
 
 
-class VolumeAttachment(TypedModel):
+class VolumeAttachment(ObjectModel):
     """A wish to attach a volume to a node, or to detach it when it is deleted."""
 
     API_VERSION = "storage.k8s.io/v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: VolumeAttachmentSpec = field(2, "What shall be.", required=True, always=True)
     status: VolumeAttachmentStatus | None = field(3, "What is.", always=True)

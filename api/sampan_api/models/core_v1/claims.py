@@ -1,8 +1,8 @@
 """Claims on persistent storage, and how a pod holds one."""
 
-from sampan_api.fields import Model, Quantity, Time, TypedModel, field
+from sampan_api.fields import Model, Quantity, Time, field
 from sampan_api.models.core_v1.references import TypedLocalObjectReference, TypedObjectReference
-from sampan_api.models.meta_v1 import LabelSelector, ObjectMeta
+from sampan_api.models.meta_v1 import LabelSelector, ObjectMeta, ObjectModel
 
 
 class VolumeResourceRequirements(Model):
@@ -48,7 +48,7 @@ class EphemeralVolumeSource(Model):
 
 
 class PersistentVolumeClaimVolumeSource(Model):
-    """The volume of a claim."""
+    """A claim of the same namespace, by name."""
 
     claimName: str = field(1, "Claim in the pod's namespace.", required=True, always=True)
     readOnly: bool | None = field(2, "Mount it so that nobody can write to it.")
@@ -111,11 +111,10 @@ class PersistentVolumeClaimStatus(Model):
     modifyVolumeStatus: ModifyVolumeStatus | None = field(9, "The change of attributes under way.")
 
 
-class PersistentVolumeClaim(TypedModel):
+class PersistentVolumeClaim(ObjectModel):
     """A wish for storage, and the volume it was given."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: PersistentVolumeClaimSpec | None = field(2, "What is wanted.", always=True)
     status: PersistentVolumeClaimStatus | None = field(3, "What was observed.", always=True)

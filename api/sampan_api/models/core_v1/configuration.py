@@ -1,16 +1,15 @@
 """ConfigMap, Secret and ServiceAccount: what pods are given."""
 
-from sampan_api.fields import Base64, TypedModel, field
+from sampan_api.fields import Base64, field
 from sampan_api.models.core_v1.references import LocalObjectReference, ObjectReference
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.models.meta_v1 import ObjectModel
 
 
-class ConfigMap(TypedModel):
+class ConfigMap(ObjectModel):
     """Configuration kept apart from the images that use it."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     immutable: bool | None = field(
         4, "When true, the data can never change again; only deleting remains.", pointer=True
     )
@@ -18,12 +17,11 @@ class ConfigMap(TypedModel):
     binaryData: dict[str, Base64] | None = field(3, "Bytes by key, base64 in JSON. No key may also be in `data`.")
 
 
-class Secret(TypedModel):
+class Secret(ObjectModel):
     """Small confidential data, such as passwords and keys."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     immutable: bool | None = field(
         5, "When true, the data can never change again; only deleting remains.", pointer=True
     )
@@ -34,12 +32,11 @@ class Secret(TypedModel):
     type: str | None = field(3, "Says which keys the data must have. Fixed once created.", go="v1.SecretType")
 
 
-class ServiceAccount(TypedModel):
+class ServiceAccount(ObjectModel):
     """An identity for what runs in pods."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     secrets: list[ObjectReference] | None = field(
         2,
         "Secrets that pods of this account may use.",

@@ -1,8 +1,8 @@
 """Endpoints: the addresses behind a service, all in one object (EndpointSlice took its place)."""
 
-from sampan_api.fields import Int32, Model, TypedModel, field
+from sampan_api.fields import Int32, Model, field
 from sampan_api.models.core_v1.references import ObjectReference
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.models.meta_v1 import ObjectModel
 
 
 class EndpointAddress(Model):
@@ -44,12 +44,11 @@ class EndpointSubset(Model):
     ports: list[EndpointPort] | None = field(3, "The ports all of them serve.", list_type="atomic")
 
 
-class Endpoints(TypedModel):
+class Endpoints(ObjectModel):
     """The addresses behind the service of the same name."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     subsets: list[EndpointSubset] | None = field(
         2, "The addresses, grouped by the ports they serve.", list_type="atomic"
     )

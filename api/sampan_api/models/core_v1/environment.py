@@ -16,7 +16,7 @@ class ObjectFieldSelector(Model):
 
 
 class ResourceFieldSelector(Model):
-    """A request or limit of a container."""
+    """A container, one of its requests or limits, and the unit to tell it in."""
 
     MAP_TYPE = "atomic"
 
@@ -26,7 +26,7 @@ class ResourceFieldSelector(Model):
 
 
 class ConfigMapKeySelector(LocalObjectReference):
-    """A key of a ConfigMap."""
+    """A ConfigMap by name, and the key."""
 
     MAP_TYPE = "atomic"
 
@@ -37,7 +37,7 @@ class ConfigMapKeySelector(LocalObjectReference):
 
 
 class SecretKeySelector(LocalObjectReference):
-    """A key of a Secret."""
+    """A Secret by name, and the key."""
 
     MAP_TYPE = "atomic"
 

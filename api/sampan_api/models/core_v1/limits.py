@@ -1,7 +1,7 @@
 """LimitRange: what one object of a namespace may use, and what it gets when it does not say."""
 
-from sampan_api.fields import Model, Quantity, TypedModel, field
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.fields import Model, Quantity, field
+from sampan_api.models.meta_v1 import ObjectModel
 
 
 class LimitRangeItem(Model):
@@ -23,10 +23,9 @@ class LimitRangeSpec(Model):
     limits: list[LimitRangeItem] = field(1, "The limits.", required=True, always=True, list_type="atomic")
 
 
-class LimitRange(TypedModel):
+class LimitRange(ObjectModel):
     """Limits what single objects of a namespace use."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: LimitRangeSpec | None = field(2, "What is wanted.", always=True)

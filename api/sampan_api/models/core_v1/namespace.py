@@ -1,7 +1,7 @@
 """Namespace."""
 
-from sampan_api.fields import Model, Time, TypedModel, field
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.fields import Model, Time, field
+from sampan_api.models.meta_v1 import ObjectModel
 
 
 class NamespaceSpec(Model):
@@ -38,11 +38,10 @@ class NamespaceStatus(Model):
     )
 
 
-class Namespace(TypedModel):
+class Namespace(ObjectModel):
     """A scope for names: deleting it deletes what is in it."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: NamespaceSpec | None = field(2, "What is wanted.", always=True)
     status: NamespaceStatus | None = field(3, "What was observed.", always=True)

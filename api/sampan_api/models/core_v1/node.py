@@ -1,8 +1,8 @@
 """Node: a machine, what is wanted of it and what it reports."""
 
-from sampan_api.fields import Int32, Int64, Model, Quantity, Time, TypedModel, field
+from sampan_api.fields import Int32, Int64, Model, Quantity, Time, field
 from sampan_api.models.core_v1.placement import Taint
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.models.meta_v1 import ObjectModel
 
 
 class AttachedVolume(Model):
@@ -68,7 +68,7 @@ class NodeConfigSource(Model):
 
 
 class NodeConfigStatus(Model):
-    """Which kubelet settings are in force (historic)."""
+    """Settings that the kubelet was given, uses and could go back to (historic)."""
 
     assigned: NodeConfigSource | None = field(1, "The ones it shall use.")
     active: NodeConfigSource | None = field(2, "The ones it uses.")
@@ -159,11 +159,10 @@ class NodeStatus(Model):
     declaredFeatures: list[str] | None = field(14, "Features its agent says it has.", list_type="atomic")
 
 
-class Node(TypedModel):
+class Node(ObjectModel):
     """A machine that runs pods."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: NodeSpec | None = field(2, "What is wanted.", always=True)
     status: NodeStatus | None = field(3, "What was observed.", always=True)

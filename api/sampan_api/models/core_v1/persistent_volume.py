@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from sampan_api.fields import Model, Quantity, Time, TypedModel, field
+from sampan_api.fields import Model, Quantity, Time, field
 from sampan_api.models.core_v1.persistent_backends import (
     AzureFilePersistentVolumeSource,
     CephFSPersistentVolumeSource,
@@ -31,7 +31,7 @@ from sampan_api.models.core_v1.volume_backends import (
     VsphereVirtualDiskVolumeSource,
 )
 from sampan_api.models.core_v1.volumes import HostPathVolumeSource
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.models.meta_v1 import ObjectModel
 
 
 class PersistentVolumeSource(Model):
@@ -134,11 +134,10 @@ class PersistentVolumeStatus(Model):
     lastPhaseTransitionTime: Time | None = field(4, "When the phase last changed.", pointer=True)
 
 
-class PersistentVolume(TypedModel):
+class PersistentVolume(ObjectModel):
     """A piece of storage of the cluster."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: PersistentVolumeSpec | None = field(2, "What it is.", always=True)
     status: PersistentVolumeStatus | None = field(3, "What was observed.", always=True)

@@ -1,13 +1,13 @@
 """Pod, and the template from which controllers make pods."""
 
-from sampan_api.fields import Int32, Int64, Model, Quantity, TypedModel, field
+from sampan_api.fields import Int32, Int64, Model, Quantity, field
 from sampan_api.models.core_v1.container import Container, EphemeralContainer, ResourceRequirements
 from sampan_api.models.core_v1.placement import Affinity, Toleration, TopologySpreadConstraint
 from sampan_api.models.core_v1.pod_status import PodStatus
 from sampan_api.models.core_v1.references import LocalObjectReference
 from sampan_api.models.core_v1.security import PodSecurityContext
 from sampan_api.models.core_v1.volumes import Volume
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.models.meta_v1 import ObjectMeta, ObjectModel
 
 
 class HostAlias(Model):
@@ -187,12 +187,11 @@ class PodSpec(Model):
     schedulingGroup: PodSchedulingGroup | None = field(43, "Pods it is scheduled together with.")
 
 
-class Pod(TypedModel):
+class Pod(ObjectModel):
     """Containers that share a node, a network and volumes, and live and die together."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: PodSpec | None = field(2, "What is wanted.", always=True)
     status: PodStatus | None = field(3, "What was observed.", always=True)
 

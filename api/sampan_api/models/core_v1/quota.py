@@ -1,7 +1,7 @@
 """ResourceQuota: how much a namespace may use in all."""
 
-from sampan_api.fields import Model, Quantity, TypedModel, field
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.fields import Model, Quantity, field
+from sampan_api.models.meta_v1 import ObjectModel
 
 
 class ScopedResourceSelectorRequirement(Model):
@@ -80,11 +80,10 @@ class ResourceQuotaStatus(Model):
     used: dict[str, Quantity] | None = field(2, "What the namespace uses of each.", go="v1.ResourceList")
 
 
-class ResourceQuota(TypedModel):
+class ResourceQuota(ObjectModel):
     """Limits what all objects of a namespace use together."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: ResourceQuotaSpec | None = field(2, "What is wanted.", always=True)
     status: ResourceQuotaStatus | None = field(3, "What was observed.", always=True)

@@ -44,10 +44,7 @@ class TypedObjectReference(Model):
     namespace: str | None = field(4, "Namespace of the object when it is not the same one.", pointer=True)
 
 
-class SecretReference(Model):
+class SecretReference(LocalObjectReference):
     """A Secret anywhere in the cluster."""
 
-    MAP_TYPE = "atomic"
-
-    name: str | None = field(1, "Name of the Secret.")
     namespace: str | None = field(2, "Its namespace.")

@@ -1,16 +1,15 @@
 """PodTemplate, and ReplicationController, which ReplicaSet took the place of."""
 
-from sampan_api.fields import Int32, Int64, Model, Time, TypedModel, field
+from sampan_api.fields import Int32, Int64, Model, field
 from sampan_api.models.core_v1.pod import PodTemplateSpec
-from sampan_api.models.meta_v1 import ObjectMeta
+from sampan_api.models.meta_v1 import ObjectModel, StatusCondition
 
 
-class PodTemplate(TypedModel):
+class PodTemplate(ObjectModel):
     """A pod template stored by itself."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     template: PodTemplateSpec | None = field(2, "The pods it describes.", always=True)
 
 
@@ -25,16 +24,12 @@ class ReplicationControllerSpec(Model):
     template: PodTemplateSpec | None = field(3, "How new pods are made.")
 
 
-class ReplicationControllerCondition(Model):
+class ReplicationControllerCondition(StatusCondition):
     """One observation about a ReplicationController."""
 
     type: str = field(
         1, "Which observation this is.", required=True, always=True, go="v1.ReplicationControllerConditionType"
     )
-    status: str = field(2, "True, False or Unknown.", required=True, always=True, go="v1.ConditionStatus")
-    lastTransitionTime: Time | None = field(3, "When `status` last changed from one value to another.", always=True)
-    reason: str | None = field(4, "One CamelCase word for programs: why it is so.")
-    message: str | None = field(5, "A sentence for people.")
 
 
 class ReplicationControllerStatus(Model):
@@ -50,11 +45,10 @@ class ReplicationControllerStatus(Model):
     )
 
 
-class ReplicationController(TypedModel):
+class ReplicationController(ObjectModel):
     """Keeps a number of equal pods running (ReplicaSet is its successor)."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: ReplicationControllerSpec | None = field(2, "What is wanted.", always=True)
     status: ReplicationControllerStatus | None = field(3, "What was observed.", always=True)

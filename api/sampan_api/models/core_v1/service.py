@@ -1,7 +1,7 @@
 """Service: one stable address in front of pods that come and go."""
 
-from sampan_api.fields import Int32, IntOrString, Model, TypedModel, field
-from sampan_api.models.meta_v1 import Condition, ObjectMeta
+from sampan_api.fields import Int32, IntOrString, Model, field
+from sampan_api.models.meta_v1 import Condition, ObjectModel
 
 
 class ClientIPConfig(Model):
@@ -187,11 +187,10 @@ class ServiceStatus(Model):
     )
 
 
-class Service(TypedModel):
+class Service(ObjectModel):
     """A name and an address for a set of pods."""
 
     API_VERSION = "v1"
 
-    metadata: ObjectMeta | None = field(1, "Name, labels and the rest that all objects share.", always=True)
     spec: ServiceSpec | None = field(2, "What is wanted.", always=True)
     status: ServiceStatus | None = field(3, "What was observed.", always=True)

@@ -48,7 +48,7 @@ class EmptyDirVolumeSource(Model):
 
 
 class HostPathVolumeSource(Model):
-    """A file or directory of the node."""
+    """A path on the node, and what must be there."""
 
     path: str = field(1, "Where on the node.", required=True, always=True)
     type: str | None = field(
@@ -70,7 +70,7 @@ class ImageVolumeSource(Model):
 
 
 class ConfigMapVolumeSource(LocalObjectReference):
-    """A ConfigMap as files."""
+    """A ConfigMap by name, which of its keys, and the mode of the files."""
 
     MAP_TYPE = ""
     EMBEDDED: ClassVar = {LocalObjectReference: 1}
@@ -107,7 +107,7 @@ class DownwardAPIVolumeFile(Model):
 
 
 class DownwardAPIVolumeSource(Model):
-    """Facts about the pod as files."""
+    """Files, each with one fact about the pod."""
 
     items: list[DownwardAPIVolumeFile] | None = field(1, "The files.", list_type="atomic")
     defaultMode: Int32 | None = field(
@@ -187,7 +187,7 @@ class VolumeProjection(Model):
 
 
 class ProjectedVolumeSource(Model):
-    """Several sources in one directory."""
+    """Sources that share a directory, and the mode of their files."""
 
     sources: list[VolumeProjection] | None = field(1, "What is in it.", always=True, list_type="atomic")
     defaultMode: Int32 | None = field(

@@ -108,7 +108,7 @@ class Definitions:
             schema["enum"] = list(field.enum)
         if field.default is not None and self._dialect == V3:
             schema["default"] = field.default
-        return schema | _extensions(field)
+        return schema | field.extensions
 
     def _reference(self, target: str, doc: str) -> dict[str, Any]:
         """Version 3 allows nothing beside a `$ref`, so it goes into `allOf`."""
@@ -127,14 +127,3 @@ class Definitions:
             schema = _SPECIAL_V3.get(field.kind, schema)
         self.found.setdefault(name, dict(schema))
         return {"$ref": self._dialect + name}
-
-
-def _extensions(field: Field) -> dict[str, Any]:
-    said = {
-        "x-kubernetes-list-map-keys": list(field.list_map_keys),
-        "x-kubernetes-list-type": field.list_type,
-        "x-kubernetes-map-type": field.map_type,
-        "x-kubernetes-patch-merge-key": field.merge_key,
-        "x-kubernetes-patch-strategy": field.patch_strategy,
-    }
-    return {name: value for name, value in said.items() if value}
