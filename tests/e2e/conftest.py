@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import sys
 import uuid
 import warnings
@@ -32,7 +31,6 @@ def cluster() -> Iterator[Cluster]:
         yield made
     finally:
         made.down()
-        shutil.rmtree(f"/tmp/sampan-e2e-home-{made.name}", ignore_errors=True)
 
 
 @pytest.fixture

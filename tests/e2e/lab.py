@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -68,14 +69,21 @@ class Cluster:
         return run(SAMPAN, "up", "--cluster", self.name, *self.up_flags, timeout=timeout)
 
     def down(self) -> subprocess.CompletedProcess[str]:
-        return run(SAMPAN, "down", "--cluster", self.name, timeout=90)
+        done = run(SAMPAN, "down", "--cluster", self.name, timeout=90)
+        shutil.rmtree(self.home, ignore_errors=True)
+        return done
+
+    @property
+    def home(self) -> str:
+        """Where kubectl keeps what it remembers of this cluster."""
+        return f"/tmp/sampan-e2e-home-{self.name}"
 
     @property
     def kubeconfig(self) -> str:
         return run(SAMPAN, "kubeconfig", "--cluster", self.name).stdout.strip()
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "KUBECONFIG": self.kubeconfig, "HOME": f"/tmp/sampan-e2e-home-{self.name}"}
+        return {**os.environ, "KUBECONFIG": self.kubeconfig, "HOME": self.home}
 
     def kubectl(
         self, *args: str, check: bool = True, timeout: float = 60, stdin: str = ""
