@@ -56,9 +56,9 @@ class Api:
         text = self._whole(method, self.target(path, query), headers, data)
         return json.loads(text) if text else {}
 
-    def text(self, target: str) -> str:
-        """`target` is sent as it is, with a query if it has one."""
-        return self._whole("GET", self.prefix + target, {"Accept": "*/*"}).decode()
+    def text(self, path: str, query: Query | None = None) -> str:
+        """`path` is sent as it is, with a query if it has one of its own."""
+        return self._whole("GET", self.prefix + path + _asked(query), {"Accept": "*/*"}).decode()
 
     @contextmanager
     def stream(self, path: str, query: Query | None = None, accept: str = JSON) -> Iterator[Answer]:
@@ -104,15 +104,14 @@ class Api:
         return {"Authorization": f"Bearer {self.access.token}"} if self.access.token else {}
 
     def target(self, path: str, query: Query | None) -> str:
-        pairs = list(query.items()) if isinstance(query, Mapping) else list(query or [])
-        asked = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
-        return self.prefix + _quoted(path, "/") + (f"?{asked}" if asked else "")
+        return self.prefix + _quoted(path, "/") + _asked(query)
 
     def _whole(self, method: str, target: str, headers: dict[str, str], data: bytes | None = None) -> bytes:
         with self._reached():
             answer = self._send(method, target, headers, data)
             text = answer.read()
-        if answer.closes:
+        if answer.closes and self._kept is not None:
+            self._kept.close()
             self._kept = None
         _print_warnings(answer)
         if answer.status >= 300:
@@ -170,6 +169,12 @@ def _parts(server: str) -> tuple[str, str, int, str]:
     if scheme not in ("http", "https") or not host or not port.isdigit():
         raise CliError(f'error: "{server}" is not the URL of a server')
     return scheme, host.strip("[]"), int(port), (slash + path).rstrip("/")
+
+
+def _asked(query: Query | None) -> str:
+    pairs = query.items() if isinstance(query, Mapping) else query or ()
+    asked = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
+    return f"?{asked}" if asked else ""
 
 
 def _quoted(text: str, safe: str = "") -> str:

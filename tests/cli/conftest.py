@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 def _eventually(question: Callable[[], Any], timeout: float = 10.0) -> Any:

@@ -107,11 +107,8 @@ class Refusing:
     def call(self, method: str, path: str, *_: Any) -> Any:
         raise ServerError(self.code, self.status)
 
-    def text(self, target: str) -> str:
+    def text(self, *_: Any) -> str:
         raise ServerError(self.code, self.status)
-
-    def target(self, path: str, query: Any) -> str:
-        return path
 
 
 @pytest.mark.parametrize(
@@ -374,3 +371,223 @@ def test_a_budget_that_selects_by_expressions_and_finds_nobody_says_so() -> None
     facts.obj["spec"]["selector"] = {"matchExpressions": [{"key": "app", "operator": "Exists"}]}
     (found,) = selecting.findings(facts, (ready_pod("x", True, tier="db"),))
     assert found.cause is Cause.SELECTS_NOTHING
+
+
+def test_a_node_that_nobody_hears_of_says_since_when() -> None:
+    silent = node(None, {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown", "message": "stopped"})
+    (found,) = nodes.findings(silent, lease("n1", STAMP), NOW)
+    assert "last heard of 10s ago" in found.text
+    assert found.evidence == ("condition Ready is Unknown (NodeStatusUnknown): stopped",)
+    (never,) = nodes.findings({**silent, "status": {}}, None, NOW)
+    assert (never.cause, "never heard of" in never.text, never.evidence) == (Cause.NODE_SILENT, True, ())
+
+
+def test_taints_that_follow_from_the_nodes_state_are_passed_over_and_others_told_by_what_they_do() -> None:
+    taints = [
+        {"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"},
+        {"key": "gpu", "value": "yes", "effect": "NoSchedule"},
+        {"key": "old", "effect": "PreferNoSchedule"},
+    ]
+    found = nodes.findings(node({"taints": taints}), None, NOW)
+    assert [f.text.partition(": ")[2] for f in found] == [
+        "only pods that tolerate it come here.",
+        "pods that do not tolerate it come here last.",
+    ]
+    assert [f.fix for f in found] == [
+        "kubectl taint nodes n1 gpu:NoSchedule-",
+        "kubectl taint nodes n1 old:PreferNoSchedule-",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "fresh"),
+    [
+        ({"holderIdentity": "m", "renewTime": STAMP, "leaseDurationSeconds": 11}, True),
+        ({"holderIdentity": "m", "renewTime": STAMP, "leaseDurationSeconds": 10}, False),
+        ({"holderIdentity": "m", "renewTime": STAMP}, True),
+        ({"holderIdentity": "", "renewTime": STAMP}, False),
+        ({"holderIdentity": "m"}, False),
+    ],
+)
+def test_a_lease_is_fresh_while_its_holder_renews_it_in_time(spec: dict[str, Any], fresh: bool) -> None:
+    assert nodes.is_fresh({"metadata": {"name": "l"}, "spec": spec}, NOW) is fresh
+    assert not nodes.is_fresh(None, NOW)
+
+
+def test_a_namespace_says_whose_finalizer_it_has_itself_and_that_nobody_has_looked() -> None:
+    namespace: dict[str, Any] = {
+        "kind": "Namespace",
+        "metadata": {"name": "old", "deletionTimestamp": STAMP},
+        "spec": {},
+    }
+    (silent,) = namespaces.findings(namespace, (), NOW)
+    assert (silent.cause, "controller manager" in silent.fix) == (Cause.NAMESPACE_CONTENT, True)
+    namespace["spec"] = {"finalizers": ["kubernetes", "a/b"]}
+    (foreign,) = namespaces.findings(namespace, (), NOW)
+    assert (foreign.cause, "is kept by a/b in" in foreign.text) == (Cause.FINALIZERS, True)
+    remaining = {"type": "NamespaceFinalizersRemaining", "status": "True", "message": "a/b in 1"}
+    namespace["status"] = {"conditions": [remaining]}
+    assert "KIND/NAME" in namespaces.findings(namespace, (), NOW)[0].fix
+
+
+def held(state: str, seconds: int = 10, **spec: Any) -> Finding:
+    """What is said of a pod that no scheduler has refused, so many seconds old; `state` is the scheduler's word."""
+    obj = pending(spec=spec)
+    obj["metadata"]["creationTimestamp"] = f"2023-11-14T22:13:{20 - seconds:02}Z"
+    return scheduling.findings(PodFacts(obj, NOW, verdict={"state": state} if state else None))[0]
+
+
+def test_a_pod_that_no_scheduler_has_refused_says_where_it_stands() -> None:
+    assert [held(state).cause for state in ("Queued", "BackingOff", "Binding")] == [Cause.WAITING_FOR_SCHEDULER] * 3
+    assert held("Gone").cause is Cause.NO_SCHEDULER
+    assert held("OtherScheduler", schedulerName="mine").cause is Cause.UNKNOWN_SCHEDULER
+    assert held("Gone", schedulerName="mine").cause is Cause.NO_SCHEDULER
+    assert (held("", 2).cause, held("", 3).cause) == (Cause.WAITING_FOR_SCHEDULER, Cause.NO_SCHEDULER)
+
+
+def test_a_pod_whose_victims_have_gone_waits_for_its_next_try() -> None:
+    found = scheduling.findings(PodFacts(pending("0/1 nodes are available", nominatedNodeName="n1"), NOW))[0]
+    assert (found.cause, found.fix) == (Cause.WAITING_FOR_PREEMPTION, "wait: it is tried again at any moment")
+    assert "It waits for" not in found.text
+
+
+def verdict_of(*changes: dict[str, Any], message: str = "no") -> dict[str, Any]:
+    refusal = {"plugin": "NodeResourcesFit", "reason": "Insufficient cpu", "count": 1, "fix": "f"}
+    return {"total": 1, "message": message, "refusals": [refusal], "nearest": {"node": "n1", "changes": [*changes]}}
+
+
+def test_each_change_of_the_nearest_node_is_a_finding_and_the_message_is_seen_once() -> None:
+    changes = (
+        {"plugin": "NodeResourcesFit", "reason": "Insufficient cpu", "need": "cpu: 4", "have": "1 free", "fix": "a"},
+        {
+            "plugin": "InterPodAffinity",
+            "reason": "node(s) didn't match pod anti-affinity rules",
+            "need": "no x",
+            "fix": "b",
+        },
+        {"plugin": "InterPodAffinity", "reason": "node(s) didn't match pod affinity rules", "fix": "c"},
+    )
+    found = scheduling.findings(PodFacts(pending("no"), NOW, verdict=verdict_of(*changes)))
+    assert [(f.cause, f.fix, f.evidence) for f in found] == [
+        (Cause.INSUFFICIENT_RESOURCES, "a", ("no",)),
+        (Cause.POD_ANTI_AFFINITY, "b", ()),
+        (Cause.POD_AFFINITY, "c", ()),
+    ]
+    assert ": it needs cpu: 4, and there is 1 free (2 other changes needed there)." in found[0].text
+    assert "rules: it needs no x (2 other" in found[1].text
+    assert "affinity rules (2 other" in found[2].text
+
+
+def test_reasons_of_a_message_keep_their_commas_and_are_seen_once() -> None:
+    message = "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {a: b, c}."
+    found = scheduling.findings(PodFacts(pending(message), NOW))
+    assert [(f.cause, f.evidence) for f in found] == [
+        (Cause.UNTOLERATED_TAINT, (message,)),
+        (Cause.INSUFFICIENT_RESOURCES, ()),
+    ]
+    assert "2 node(s) had untolerated taint {a: b, c}." in found[0].text
+
+
+def test_a_pod_that_fits_now_says_where() -> None:
+    found = scheduling.findings(PodFacts(pending("no"), NOW, verdict={"refusals": [], "feasible": ["n1", "n2"]}))
+    assert (found[0].cause, "fits now on n1, n2" in found[0].text) == (Cause.WAITING_FOR_SCHEDULER, True)
+
+
+def test_what_selects_nobody_says_what_it_looks_for() -> None:
+    (found,) = selecting.findings(selecting_("Service"), ())
+    assert ("none in its namespace has app=web." in found.text, found.evidence) == (True, ())
+    facts = selecting_("PodDisruptionBudget")
+    facts.obj["spec"] = {"selector": {}}
+    assert "has everything" in selecting.findings(facts, ())[0].text
+    facts = selecting_("Service")
+    facts.obj["spec"] = {}
+    assert selecting.findings(facts, ())[0].cause is Cause.NOTHING_WRONG
+
+
+def test_of_the_pods_that_are_selected_only_those_that_are_not_ready_are_told_of() -> None:
+    crashing = ready_pod("y", False)
+    restarted = ready_pod("x", True)
+    restarted["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"exitCode": 1, "finishedAt": STAMP}}
+    told = selecting.findings(selecting_("Service", restarted), ())
+    assert [(f.cause, "of which 1 is Ready" in f.text) for f in told] == [(Cause.NOTHING_WRONG, True)]
+    del crashing["status"]["conditions"]
+    assert Cause.NOT_READY in [f.cause for f in selecting.findings(selecting_("Service", restarted, crashing), ())]
+
+
+def test_a_budget_with_too_few_healthy_pods_asks_for_them() -> None:
+    pod = ready_pod("x", True)
+    few = {"disruptionsAllowed": 0, "desiredHealthy": 2}
+    (found,) = selecting.findings(selecting_("PodDisruptionBudget", pod, **few), ())
+    assert "0 of its pods are healthy, and 2 must be" in found.text
+    assert "get its pods Ready again" in found.fix
+
+
+def test_a_verdict_without_a_message_or_amounts_is_told_all_the_same() -> None:
+    bare = {
+        "plugin": "NodeName",
+        "reason": "r",
+        "count": 5,
+        "nodes": ["a", "b", "c"],
+        "need": "",
+        "have": None,
+        "fix": "",
+    }
+    text = printing.verdict({"refusals": [bare], "message": "0/5 nodes", "attempts": 1})
+    assert text.splitlines() == [
+        "Verdict of scheduler, 1 attempt:",
+        "  0/5 nodes",
+        "  NODES      REFUSED BY   NEED   HAVE   WHAT WOULD FIX IT",
+        "  a,b,c +2   NodeName     -      -      -",
+    ]
+    assert "0/5" not in printing.verdict({"refusals": [bare]})
+    assert printing.verdict({"refusals": None}) == ""
+
+
+def test_replicas_that_stay_pending_for_the_same_reason_are_told_of_once() -> None:
+    def stays(name: str, source: str) -> dict[str, Any]:
+        return {"namespace": "d", "name": name, "from": source, "node": "", "evicts": [], "message": "0/1"}
+
+    text = printing.placements({"pods": [stays("a-0", "rs/a"), stays("a-1", "rs/a"), stays("b-0", "rs/b")]})
+    assert [line for line in text.splitlines() if "would stay pending" in line] == [
+        "d/a-0 would stay pending: 0/1",
+        "d/b-0 would stay pending: 0/1",
+    ]
+    assert printing.placements({}) == "No pods in what was given.\n"
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "wanted"),
+    [
+        ({}, {}, 1),
+        ({"parallelism": 3, "completions": 5}, {"succeeded": 1}, 3),
+        ({"parallelism": 3, "completions": 5}, {"succeeded": 4}, 1),
+        ({"completions": 4}, {}, 1),
+        ({"parallelism": 2}, {"succeeded": 3}, 0),
+    ],
+)
+def test_a_job_wants_as_many_pods_as_are_left_to_do(spec: dict[str, Any], status: dict[str, Any], wanted: int) -> None:
+    job = {"kind": "Job", "metadata": {"name": "j", "creationTimestamp": STAMP}, "spec": spec,
+           "status": {"startTime": STAMP, **status}}  # fmt: skip
+    (found,) = workloads.findings(WorkloadFacts(job, NOW))
+    said = {0: "job/j wants no pods.", 1: "job/j has all 1 pod it wants."}
+    assert found.text == said.get(wanted, f"job/j has all {wanted} pods it wants.")
+
+
+def test_one_pod_needs_no_list_of_pods_and_a_paused_deployment_is_not_any_that_has_the_word() -> None:
+    gated = PodFacts(pending(spec={"schedulingGates": [{"name": "g"}]}), NOW)
+    (found,) = workloads.findings(WorkloadFacts(workload(spec={"paused": True}), NOW, pods=(gated,)))
+    assert (found.cause, found.evidence) == (Cause.SCHEDULING_GATED, ())
+    other = gated._replace(pod={**gated.pod, "metadata": {**gated.pod["metadata"], "name": "y"}})
+    (found,) = workloads.findings(WorkloadFacts(workload(spec={"replicas": 2}), NOW, pods=(gated, other)))
+    assert found.evidence == ("pods: pod/x, pod/y",)
+    unpaused = workloads.findings(WorkloadFacts(workload("Deployment", {"replicas": 0}), NOW))
+    assert [f.cause for f in unpaused] == [Cause.NOTHING_WRONG]
+
+
+def test_a_controller_that_is_behind_is_told_with_the_age_of_its_lease() -> None:
+    stale = workload()
+    stale["metadata"]["generation"] = 3
+    (found,) = workloads.findings(
+        WorkloadFacts(stale, NOW, pods=(), leases=(lease("kube-controller-manager", STAMP),))
+    )[:1]
+    assert found.evidence == ("the lease kube-system/kube-controller-manager was renewed 10s ago: its holder is alive",)

@@ -10,13 +10,11 @@ import pytest
 from sampan_cli.why import pods, terminating
 from sampan_cli.why.facts import PodFacts
 from sampan_cli.why.findings import Cause, Finding
+from why_samples import NOW, STAMP, event, pod, waiting, with_state
 
 RECORDED = [
     json.loads(line) for line in (Path(__file__).parent / "data" / "why_recorded.jsonl").read_text().splitlines()
 ]
-NOW = 1_700_000_000.0
-STAMP = "2023-11-14T22:13:10Z"
-"""Ten seconds before NOW."""
 
 
 def facts_of(recorded: dict[str, Any]) -> PodFacts:
@@ -27,28 +25,6 @@ def facts_of(recorded: dict[str, Any]) -> PodFacts:
         nodes=tuple(recorded["nodes"]),
         knows_nodes=True,
     )
-
-
-def pod(spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
-    return {
-        "kind": "Pod",
-        "metadata": {"name": "x", "namespace": "default", "uid": "u", "creationTimestamp": STAMP},
-        "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "app:1"}], **(spec or {})},
-        "status": {"phase": "Pending", **status},
-    }
-
-
-def with_state(state: dict[str, Any], last: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    return {"name": "c", "state": state, "lastState": {"terminated": last} if last else {}, "restartCount": 0, **more}
-
-
-def waiting(reason: str, message: str = "", last: dict[str, Any] | None = None) -> dict[str, Any]:
-    return with_state({"waiting": {"reason": reason, "message": message}}, last)
-
-
-def event(reason: str, message: str, container: str = "c") -> dict[str, Any]:
-    field = {"fieldPath": f"spec.containers{{{container}}}"} if container else {}
-    return {"type": "Warning", "reason": reason, "message": message, "lastTimestamp": STAMP, "involvedObject": field}
 
 
 def first(obj: dict[str, Any], *events: dict[str, Any], **facts: Any) -> Finding:
@@ -224,3 +200,51 @@ def test_foreground_deletion_names_the_dependents_that_block_it() -> None:
     assert "pod/one" in found[0].text
     assert "pod/two" not in found[0].text
     assert "sampan why pod/one" in found[0].fix
+
+
+def test_who_may_remove_a_finalizer_is_told_with_the_command_that_forces_it() -> None:
+    held = deleting({"kind": "ConfigMap", "metadata": {"name": "c", "namespace": "d"}}, finalizers=["orphan", "a/b"])
+    (found,) = terminating.of_object(held, (), NOW)
+    assert found.text == "configmap/c is kept by its finalizers orphan, a/b."
+    assert found.evidence[1] == "orphan: the garbage collector removes it when the dependents have lost their owner"
+    assert "kubectl patch configmap/c -n d --type=merge" in found.fix
+    (free,) = terminating.of_object(deleting({"kind": "ConfigMap", "metadata": {"name": "c"}}), (), NOW)
+    assert free.cause is Cause.GRACE_PERIOD
+    (waits,) = terminating.of_object(
+        deleting({"kind": "X", "metadata": {"name": "x", "uid": "o"}}, finalizers=["foregroundDeletion"]), (), NOW
+    )
+    assert (waits.cause, "is the controller manager running?" in waits.fix) == (Cause.FOREGROUND_DELETION, True)
+
+
+def test_a_silent_node_explains_why_a_pod_does_not_go_unless_the_pod_has_ended() -> None:
+    node = {"metadata": {"name": "n1"}, "status": {"conditions": []}}
+    stopping = deleting(pod(phase="Running", containerStatuses=[RUNNING]))
+    silent = pods.findings(PodFacts(stopping, NOW, nodes=(node,), knows_nodes=True))
+    assert [f.cause for f in silent] == [Cause.NODE_NOT_READY]
+    assert "which is silent" in silent[0].text
+    node["status"] = {"conditions": [{"type": "Ready", "status": "False", "reason": "Down", "message": "m"}]}
+    assert "which is not ready" in first(stopping, nodes=(node,), knows_nodes=True).text
+    ended = deleting(pod(phase="Failed"), finalizers=["a/b"])
+    assert [f.cause for f in pods.findings(PodFacts(ended, NOW, knows_nodes=True))] == [Cause.FINALIZERS]
+
+
+def test_only_the_containers_that_still_run_are_named_while_a_pod_stops() -> None:
+    names = [{"name": "c", "lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}, {"name": "done"}]
+    ended = {**with_state({"terminated": {"exitCode": 0}}), "name": "done"}
+    obj = deleting(pod({"containers": names}, phase="Running", containerStatuses=[RUNNING, ended]))
+    found = first(obj)
+    assert (found.cause, "container c still runs" in found.text) == (Cause.PRE_STOP_HOOK, True)
+    assert found.evidence == ("deletionGracePeriodSeconds is 60",)
+    failed = first(obj, event("FailedPreStopHook", "hook failed"))
+    assert (failed.cause, failed.evidence[1:]) == (Cause.GRACE_PERIOD, ("hook failed",))
+
+
+def test_the_end_of_a_grace_period_is_counted_down() -> None:
+    obj = deleting(pod(phase="Running", containerStatuses=[RUNNING]))
+    told = {}
+    for stamp in ("22:13:21", "22:13:20", "22:13:10", "22:13:09"):
+        obj["metadata"]["deletionTimestamp"] = f"2023-11-14T{stamp}Z"
+        told[stamp] = first(obj)
+    assert "SIGKILL comes in 1s" in told["22:13:21"].text
+    assert "SIGKILL is due" in told["22:13:20"].text
+    assert [f.cause for f in told.values()] == [Cause.GRACE_PERIOD] * 3 + [Cause.KILL_OVERDUE]

@@ -110,7 +110,7 @@ def not_started(spec: Object, why: str, who: str) -> Finding:
     """The process could not even be started; `why` is the runtime's word."""
     command = (spec.get("command") or spec.get("args") or ["the image's own command"])[0]
     lower = why.lower()
-    seen = (why,) if why else ()
+    seen = (why,)
     if any(text in lower for text in _NOT_FOUND):
         text = f"{who} cannot be started: the image has no {command}: command not found."
         fix = "correct command[0] (a path, or a name on the image's PATH), or use an image that has it"

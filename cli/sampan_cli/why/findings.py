@@ -108,6 +108,6 @@ class Finding(NamedTuple):
             "cause": str(self.cause),
             "subject": self.subject,
             "text": self.text,
-            "evidence": list(self.evidence),
+            "evidence": [line for line in self.evidence if line],
             "fix": self.fix,
         }

@@ -171,7 +171,7 @@ class Gatherer:
 
     def _log(self, path: str, query: dict[str, str]) -> str:
         try:
-            return self._api.text(self._api.target(path, query))
+            return self._api.text(path, query)
         except ServerError:
             return ""
 
