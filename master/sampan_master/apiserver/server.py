@@ -32,7 +32,8 @@ from sampan_master.apiserver.bootstrap import (
     keep_initial_objects,
 )
 from sampan_master.apiserver.discovery.groups import Discovery
-from sampan_master.apiserver.handlers.documents import VERSION, ApiGroups, Check, Documents
+from sampan_master.apiserver.handlers.api_groups import ApiGroups
+from sampan_master.apiserver.handlers.documents import VERSION, Check, Documents
 from sampan_master.apiserver.handlers.endpoint import ResourceEndpoint
 from sampan_master.apiserver.handlers.explaining import PATHS, Answers, Explaining, NoAnswers
 from sampan_master.apiserver.handlers.metrics import Metrics

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sampan_api.fieldsets.sets import FieldSet
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.registry import pod_scopes
 from sampan_master.apiserver.resources.resource_type import ResourceType
 from sampan_master.apiserver.validation.certificates import validate_approval
+from sampan_master.apiserver.validation.ephemeral import validate_additions
 from sampan_master.apiserver.validation.fields import Errors
 from sampan_master.apiserver.validation.metadata import finalizer_names
+from sampan_master.apiserver.validation.resize import validate_resize
+
+_LISTS = ("initContainers", "containers")
 
 
 def _everything_changes(rt: ResourceType) -> FieldSet:
@@ -101,6 +105,50 @@ def _validate_approval(rt: ResourceType, new: Object, old: Object) -> Errors:
     yield from validate_approval(new, old)
 
 
+def _ephemeral(rt: ResourceType, new: Object, old: Object) -> Object:
+    """`pods/ephemeralcontainers`: the field of that name."""
+    spec = {field: value for field, value in old["spec"].items() if field != "ephemeralContainers"}
+    if new["spec"].get("ephemeralContainers"):
+        spec["ephemeralContainers"] = new["spec"]["ephemeralContainers"]
+    return _with_spec(old, spec)
+
+
+def _validate_ephemeral(rt: ResourceType, new: Object, old: Object) -> Errors:
+    yield from rt.validate(new)
+    yield from validate_additions(new, old)
+
+
+def _resources(rt: ResourceType, new: Object, old: Object) -> Object:
+    """`pods/resize`: resources and resizePolicy of containers, in their order.
+
+    Where containers came, went or moved nothing can be compared: the new ones go on as they are, to be refused."""
+    spec, before = new["spec"], old["spec"]
+    resized = {field: _resized(spec.get(field) or [], before[field]) for field in _LISTS if field in before}
+    return _with_spec(old, {**before, **resized})
+
+
+def _resized(containers: list[dict[str, Any]], before: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if [c.get("name") for c in containers] != [c["name"] for c in before]:
+        return containers
+    return [_taking_resources(new, old) for new, old in zip(containers, before, strict=True)]
+
+
+def _taking_resources(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    kept = {field: value for field, value in old.items() if field != "resizePolicy"}
+    if new.get("resizePolicy"):
+        kept["resizePolicy"] = new["resizePolicy"]
+    return {**kept, "resources": new.get("resources") or {}}
+
+
+def _validate_resources(rt: ResourceType, new: Object, old: Object) -> Errors:
+    yield from rt.validate(new)
+    yield from validate_resize(new, old)
+
+
+def _with_spec(old: Object, spec: dict[str, Any]) -> Object:
+    return {**old, "metadata": dict(old["metadata"]), "spec": spec}
+
+
 _STATUS: FieldSet = {"f:status": {}}
 _ALL_BUT_STATUS: FieldSet = {
     "f:metadata": {"f:deletionTimestamp": {}, "f:generateName": {}, "f:ownerReferences": {}},
@@ -116,13 +164,13 @@ MAIN = Scope(_main, _validate_main, defaults=True, untouched=_main_leaves)
 STATUS = Scope(_status, _validate_status, subresource="status", untouched=lambda rt: _ALL_BUT_STATUS, apart=True)
 FINALIZE = Scope(_finalize, _validate_finalize, subresource="finalize", untouched=lambda rt: _STATUS)
 EPHEMERAL = Scope(
-    pod_scopes.only_ephemeral,
-    pod_scopes.check_ephemeral,
+    _ephemeral,
+    _validate_ephemeral,
     defaults=True,
     subresource="ephemeralcontainers",
     narrow=True,
 )
-RESIZE = Scope(pod_scopes.only_resources, pod_scopes.check_resources, defaults=True, subresource="resize", narrow=True)
+RESIZE = Scope(_resources, _validate_resources, defaults=True, subresource="resize", narrow=True)
 APPROVAL = Scope(
     _approval,
     _validate_approval,
