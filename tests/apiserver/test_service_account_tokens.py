@@ -1,5 +1,7 @@
 """Tokens of service accounts: asked for, looked into, and shown to the API."""
 
+import base64
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -245,3 +247,9 @@ async def test_others_can_check_tokens_with_what_the_server_publishes(http: Http
     assert keys.header("content-type") == "application/jwk-set+json"
     assert [key["alg"] for key in keys.json["keys"]] == ["RS256"]
     assert (await http("GET", "/openid/v1/jwks", headers={"Impersonate-User": "bob"})).code == 403
+
+
+async def test_a_token_whose_key_id_is_no_text_is_unauthorized(timed: Running) -> None:
+    parts = ({"alg": "RS256", "kid": 1}, {"iss": ISSUER})
+    head, claims = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
+    assert await who(timed.http, f"{head}.{claims}.eA") == 401

@@ -23,7 +23,11 @@ class BadToken(ValueError):
 
 
 class BadSignature(ValueError):
-    """It is a token, but this key did not sign it."""
+    """It is a token, but this key did not sign it. `claims` is what it says of itself; believe nothing of it."""
+
+    def __init__(self, why: str, claims: dict[str, Any]) -> None:
+        super().__init__(why)
+        self.claims = claims
 
 
 def key_id(key: rsa.RSAPublicKey) -> str:
@@ -37,17 +41,8 @@ def sign(claims: Mapping[str, Any], key: rsa.RSAPrivateKey) -> str:
     return jwt.encode(dict(claims), key, ALGORITHM, headers)
 
 
-def unverified_claims(token: str) -> dict[str, Any]:
-    """What it says of itself; believe nothing of it. Raises BadToken."""
-    try:
-        return jwt.decode(token, options={"verify_signature": False})
-    except (jwt.DecodeError, ValueError) as error:
-        raise BadToken(str(error)) from error
-
-
 def verified_claims(token: str, key: rsa.RSAPublicKey) -> dict[str, Any]:
-    """Raises BadToken, BadSignature."""
-    unverified_claims(token)
+    """Raises BadToken, BadSignature. Only a token that is not believed is read twice."""
     try:
         return jwt.decode(
             token,
@@ -64,7 +59,17 @@ def verified_claims(token: str, key: rsa.RSAPublicKey) -> dict[str, Any]:
             },
         )
     except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError) as error:
-        raise BadSignature(str(error)) from error
+        raise BadSignature(str(error), unverified_claims(token)) from error
+    except (jwt.InvalidTokenError, ValueError) as error:
+        raise BadToken(str(error)) from error
+
+
+def unverified_claims(token: str) -> dict[str, Any]:
+    """What it says of itself. Raises BadToken."""
+    try:
+        return jwt.decode(token, options={"verify_signature": False})
+    except (jwt.InvalidTokenError, ValueError) as error:
+        raise BadToken(str(error)) from error
 
 
 def public_key_set(key: rsa.RSAPublicKey) -> dict[str, Any]:

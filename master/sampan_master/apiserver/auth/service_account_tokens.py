@@ -52,13 +52,14 @@ class TokenIssuer:
     def verified(self, token: str) -> dict[str, Any] | None:
         """Its claims; None when it does not even say that it is ours. Raises InvalidToken."""
         try:
-            if jwt.unverified_claims(token).get("iss") != self.issuer:
-                return None
-            return jwt.verified_claims(token, self.key.public_key())
+            claims = jwt.verified_claims(token, self.key.public_key())
         except jwt.BadToken:
             return None
-        except jwt.BadSignature:
+        except jwt.BadSignature as error:
+            if error.claims.get("iss") != self.issuer:
+                return None
             raise _invalid("go-jose/go-jose: error in cryptographic primitive") from None
+        return claims if claims.get("iss") == self.issuer else None
 
 
 def _quoted(values: Sequence[str]) -> str:
