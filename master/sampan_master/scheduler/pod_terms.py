@@ -38,6 +38,7 @@ def matches(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
 
 class SpreadConstraint(NamedTuple):
     """One `core/v1.TopologySpreadConstraint`, defaults filled in, matchLabelKeys merged into the selector (KEP-3243).
+    API servers have done so already, from 1.34 on; the real scheduler does it all the same.
 
     `hard` is DoNotSchedule. `honor_affinity` and `honor_taints` are the node inclusion policies (KEP-3094).
     """
@@ -52,7 +53,7 @@ class SpreadConstraint(NamedTuple):
 
 
 class AffinityTerm(NamedTuple):
-    """One `core/v1.PodAffinityTerm`, (mis)matchLabelKeys merged into the selector (KEP-3633).
+    """One `core/v1.PodAffinityTerm`. The API server has merged (mis)matchLabelKeys into the selector (KEP-3633).
 
     It is about the pods `selector` selects in `namespaces` and in those whose labels `namespace_selector` selects.
     """
@@ -87,7 +88,7 @@ def spread_constraints(
             c["topologyKey"],
             c["maxSkew"],
             c["whenUnsatisfiable"] == "DoNotSchedule",
-            _narrowed(label_selector(c.get("labelSelector")), c.get("matchLabelKeys") or (), labels, "In"),
+            _narrowed(label_selector(c.get("labelSelector")), c.get("matchLabelKeys") or (), labels),
             c.get("minDomains") or 1,
             (c.get("nodeAffinityPolicy") or "Honor") == "Honor",
             (c.get("nodeTaintsPolicy") or "Ignore") == "Honor",
@@ -97,37 +98,36 @@ def spread_constraints(
 
 
 def pod_affinity(
-    affinity: dict[str, Any], namespace: str, labels: Mapping[str, str]
+    affinity: dict[str, Any], namespace: str
 ) -> tuple[tuple[AffinityTerm, ...], tuple[AffinityTerm, ...], tuple[WeightedTerm, ...]]:
     """(required affinity, required anti-affinity, preferred of both) of a `core/v1.Affinity`."""
     with_, without = affinity.get("podAffinity") or {}, affinity.get("podAntiAffinity") or {}
     required = "requiredDuringSchedulingIgnoredDuringExecution"
     preferred = "preferredDuringSchedulingIgnoredDuringExecution"
     weighted = [
-        WeightedTerm(sign * t["weight"], _term(t["podAffinityTerm"], namespace, labels))
+        WeightedTerm(sign * t["weight"], _term(t["podAffinityTerm"], namespace))
         for sign, side in ((1, with_), (-1, without))
         for t in side.get(preferred) or ()
     ]
     return (
-        tuple(_term(t, namespace, labels) for t in with_.get(required) or ()),
-        tuple(_term(t, namespace, labels) for t in without.get(required) or ()),
+        tuple(_term(t, namespace) for t in with_.get(required) or ()),
+        tuple(_term(t, namespace) for t in without.get(required) or ()),
         tuple(weighted),
     )
 
 
-def _term(term: dict[str, Any], namespace: str, labels: Mapping[str, str]) -> AffinityTerm:
-    selector = label_selector(term.get("labelSelector"))
-    selector = _narrowed(selector, term.get("matchLabelKeys") or (), labels, "In")
-    selector = _narrowed(selector, term.get("mismatchLabelKeys") or (), labels, "NotIn")
+def _term(term: dict[str, Any], namespace: str) -> AffinityTerm:
     namespaces, namespace_selector = term.get("namespaces") or (), label_selector(term.get("namespaceSelector"))
     if not namespaces and namespace_selector is None:
         namespaces = (namespace,)
-    return AffinityTerm(term["topologyKey"], selector, frozenset(namespaces), namespace_selector)
+    return AffinityTerm(
+        term["topologyKey"], label_selector(term.get("labelSelector")), frozenset(namespaces), namespace_selector
+    )
 
 
-def _narrowed(selector: LabelSelector, keys: Iterable[str], labels: Mapping[str, str], operator: str) -> LabelSelector:
+def _narrowed(selector: LabelSelector, keys: Iterable[str], labels: Mapping[str, str]) -> LabelSelector:
     """The selector with the pod's own values of `keys` added; keys the pod lacks do not count, nor repeats."""
     if selector is None:
         return None
-    added = [LabelRequirement(key, operator, (labels[key],)) for key in keys if key in labels]
+    added = [LabelRequirement(key, "In", (labels[key],)) for key in keys if key in labels]
     return selector + tuple(requirement for requirement in added if requirement not in selector)

@@ -199,7 +199,7 @@ def _load(pod: Object) -> Load:
 
 def _relations(pod: Object) -> Relations:
     spec, namespace, labels = pod["spec"], meta.namespace(pod), meta.labels(pod)
-    affinity, anti_affinity, preferred = pod_affinity(spec.get("affinity") or {}, namespace, labels)
+    affinity, anti_affinity, preferred = pod_affinity(spec.get("affinity") or {}, namespace)
     return _intern(
         Relations,
         namespace,

@@ -20,27 +20,15 @@ def terms(pod, kind, strength):
 
 
 def selects(world, term, owner, other):
-    """Whether the term of `owner` selects `other`: by namespace, then by labels."""
+    """Whether the term of `owner` selects `other`: by namespace, then by labels. Of (mis)matchLabelKeys the API server
+    has made requirements of the selector when the pod was made."""
     names, selector = term.get("namespaces") or [], term.get("namespaceSelector")
     if not names and selector is None:
         names = [namespace(owner)]
     its_labels = world["namespaces"].get(namespace(other)) or {}
     if namespace(other) not in names and not matches(requirements(selector), its_labels):
         return False
-    return matches(_selector(term, owner), labels(other))
-
-
-def _selector(term, owner):
-    """With the owner's own values of (mis)matchLabelKeys. A Kubernetes API server merges them when the pod is made, so
-    that doing it again changes nothing."""
-    wanted = requirements(term.get("labelSelector"))
-    if wanted is None:
-        return None
-    for field, operator in (("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")):
-        for key in term.get(field) or []:
-            if key in labels(owner):
-                wanted = [*wanted, {"key": key, "operator": operator, "values": [labels(owner)[key]]}]
-    return wanted
+    return matches(requirements(term.get("labelSelector")), labels(other))
 
 
 def _same_domain(term, node, other_node):

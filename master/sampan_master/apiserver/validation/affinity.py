@@ -82,10 +82,39 @@ def _pod_term(term: dict[str, Any], path: str) -> Errors:
         yield from validate_label_selector(term["labelSelector"], f"{path}.labelSelector")
     if term.get("namespaceSelector") is not None:
         yield from validate_label_selector(term["namespaceSelector"], f"{path}.namespaceSelector")
+    yield from _label_keys(term, path)
     key = term.get("topologyKey", "")
     if not key:
         yield required(f"{path}.topologyKey", "can not be empty")
     yield from complain(f"{path}.topologyKey", key, qualified_name(key))
+
+
+def _label_keys(term: dict[str, Any], path: str) -> Errors:
+    """`matchLabelKeys` and `mismatchLabelKeys` of an affinity term or a spread constraint.
+
+    When a pod is made its own value of each key joins the selector, so a key of the user's selector is there twice:
+    only that is refused, and only of keys to match. The path of that error is as Kubernetes has it.
+    """
+    match, mismatch = term.get("matchLabelKeys") or [], term.get("mismatchLabelKeys") or []
+    selector = term.get("labelSelector")
+    for field, keys in (("matchLabelKeys", match), ("mismatchLabelKeys", mismatch)):
+        if keys and selector is None:
+            yield forbidden(f"{path}.{field}", "must not be specified when labelSelector is not set")
+            continue
+        for index, key in enumerate(keys):
+            yield from complain(f"{path}.{field}[{index}]", key, qualified_name(key))
+    if match and selector is not None:
+        places = {key: index for index, key in enumerate(match)}
+        seen = set(selector.get("matchLabels") or {})
+        for expression in selector.get("matchExpressions") or []:
+            key = expression.get("key", "")
+            if key in places and key in seen:
+                yield invalid(f"{path}[{places[key]}]", key, "exists in both matchLabelKeys and labelSelector")
+            seen.add(key)
+    for index, key in enumerate(match):
+        if key in mismatch:
+            said = "exists in both matchLabelKeys and mismatchLabelKeys"
+            yield invalid(f"{path}.matchLabelKeys[{index}]", key, said)
 
 
 def validate_label_selector(selector: dict[str, Any], path: str) -> Errors:
@@ -120,5 +149,6 @@ def validate_spread(constraints: list[dict[str, Any]], path: str) -> Errors:
             yield unsupported(f"{at}.whenUnsatisfiable", when, ("DoNotSchedule", "ScheduleAnyway"))
         if constraint.get("minDomains") is not None:
             yield from between(constraint["minDomains"], 1, 2147483647, f"{at}.minDomains")
+        yield from _label_keys(constraint, at)
         if constraint.get("labelSelector") is not None:
             yield from validate_label_selector(constraint["labelSelector"], f"{at}.labelSelector")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sampan_api import meta
 from sampan_api.client import PODS
 from sampan_api.meta import Object
 from sampan_api.qos import qos_class
 
 from sampan_master.apiserver.defaults.podspec import default_pod_spec
 from sampan_master.apiserver.resources.kinds.api_access import without_name
+from sampan_master.apiserver.resources.kinds.label_keys import merge_label_keys
 from sampan_master.apiserver.resources.kinds.pod_cells import pod_cells, row_conditions
 from sampan_master.apiserver.resources.memo import Memo, text_of
 from sampan_master.apiserver.resources.resource_type import (
@@ -36,6 +38,7 @@ def _default(obj: Object) -> None:
 
 
 def _prepare_create(obj: Object) -> None:
+    merge_label_keys(obj["spec"], meta.labels(obj))
     obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj["spec"])}
     if is_gated(obj):
         obj["status"]["conditions"] = [dict(CONDITION)]
