@@ -67,13 +67,13 @@ def test_each_node_is_told_once_with_what_is_needed_and_what_there_is():
     [
         pytest.param(
             [small("a"), small("b", "2")], [placed("y", "a", "500m")], pending({"cpu": "4"}), "a",
-            ["lower the cpu request from 4 to 3500m, or delete pod default/y (500m cpu), "
+            ["lower the cpu request from 4 to 3500m, or delete pod default/y, which has 500m cpu, "
              "or add a node with 4 cpu free"],
             id="a little too large",
         ),
         pytest.param(
             [small("a")], [placed("y", "a", "3"), placed("z", "a", "1")], pending({"cpu": "1"}), "a",
-            ["delete pod default/z (1 cpu), or add a node with 1 cpu free"],
+            ["delete pod default/z, which has 1 cpu, or add a node with 1 cpu free"],
             id="a full node: the smallest pod that makes the room",
         ),
         pytest.param(
@@ -103,6 +103,27 @@ def test_each_node_is_told_once_with_what_is_needed_and_what_there_is():
             pending(affinity=select_node(("zone", "In", "z1"), ("disk", "Exists"))), "b",
             ["label node b with disk: kubectl label node b disk=VALUE"],
             id="the node that misses fewer labels",
+        ),
+        pytest.param(
+            [small("a"), small("b", labels={"size": "2"})], [], pending(affinity=select_node(("size", "Gt", "3"))), "a",
+            ["label node a so that size > 3: kubectl label node a size=4"],
+            id="a number that is greater",
+        ),
+        pytest.param(
+            [small("a", labels={"disk": "hdd"})], [], pending(affinity=select_node(("disk", "NotIn", "hdd"))), "a",
+            ["take the label disk off a: kubectl label node a disk-"],
+            id="a label that must not be",
+        ),
+        pytest.param(
+            [small("a", labels={"disk": "ssd"})], [], pending(nodeSelector={"disk": "sdd"}), "a",
+            ["label node a disk=sdd: kubectl label node a disk=sdd --overwrite; "
+             "or let the pod ask for disk=ssd, if that was meant"],
+            id="a slip of the pen in the pod",
+        ),
+        pytest.param(
+            [host("web-1"), host("db-1")], [], pending(nodeSelector={"kubernetes.io/hostname": "db1"}), "db-1",
+            ["let the pod ask for kubernetes.io/hostname=db-1, or add a node with kubernetes.io/hostname=db1"],
+            id="what a node is called is not written over; the name nearest to the one that is asked for",
         ),
         pytest.param(
             [small("a")], [], pending(affinity=select_node(field=("In", "n77"))), "a",
@@ -148,6 +169,39 @@ def test_other_pods_are_not_named_to_those_who_may_not_list_them():
     answer = asked([small("a")], pending({"cpu": "1"}), placed("secret", "a", "4"), names_pods=False)
     assert "secret" not in str(answer)
     assert fixes(answer) == ["end other pods there, or add a node with 1 cpu free"]
+
+
+def replica(name, kind="ReplicaSet", owner="web", **more):
+    made = pod(name, schedulerName=SCHEDULER, **more)
+    reference = {"kind": kind, "name": owner, "uid": f"{kind}-{owner}", "controller": True}
+    made["metadata"]["ownerReferences"] = [reference]
+    return made
+
+
+def test_pods_that_come_back_are_scaled_down_and_those_that_want_the_room_again_are_left_alone():
+    full = {"cpu": "4"}
+    stay = [replica("twin", requests=full, nodeName="a"), replica("ds", "DaemonSet", requests=full, nodeName="b")]
+    wanted = replica("x", requests=full)
+    nodes = [small(name) for name in "abc"]
+    answer = asked(nodes[:2], wanted, *stay)
+    assert {r["fix"] for r in answer["refusals"]} == {"add a node with 4 cpu free"}
+    answer = asked(nodes, wanted, *stay, replica("other", owner="db", requests=full, nodeName="c"))
+    assert answer["nearest"]["node"] == "c"
+    assert fixes(answer) == [
+        "scale down ReplicaSet default/db, whose pod other has 4 cpu, or add a node with 4 cpu free"
+    ]
+    halves = [replica(f"h{i}", owner="db", requests={"cpu": "2"}, nodeName="c") for i in range(2)]
+    assert fixes(asked(nodes, wanted, *stay, *halves))[0].startswith(
+        "delete pods default/h0, default/h1 and scale down what makes them anew (ReplicaSet default/db), or"
+    )
+
+
+def test_replicas_that_keep_away_from_each_other_need_nodes_and_not_each_others_end():
+    apart = {"podAntiAffinity": required(term("zone", is_(app="w")))}
+    wanted = replica("x", labels={"app": "w"}, affinity=apart)
+    there = replica("y", labels={"app": "w"}, affinity=apart, nodeName="a")
+    (fix,) = fixes(asked([host("a", "z1")], wanted, there))
+    assert fix.startswith("pods of its kind keep away from each other, one for each zone: ask for fewer of them, add a")
 
 
 def test_several_containers_lower_their_requests_together():
@@ -262,3 +316,8 @@ def test_a_taken_port_names_who_has_it():
     answer = asked([small("a")], with_port("x"), with_port("web", nodeName="a"))
     assert answer["nearest"]["changes"][0]["have"] == "port 80/TCP taken"
     assert fixes(answer) == ["use another hostPort, or none, or delete pod default/web, which has it"]
+    twins = with_port("x"), with_port("y", nodeName="a")
+    for twin in twins:
+        twin["metadata"]["ownerReferences"] = replica("z")["metadata"]["ownerReferences"]
+    (fix,) = fixes(asked([small("a")], *twins))
+    assert fix.endswith("each node takes one of these pods: ask for fewer, or add a node")

@@ -12,7 +12,7 @@
     queue                 active, back-off, unschedulable
     metrics               what it counts about itself, by kube-scheduler's names
     scheduler             informers in, Bindings and conditions out
-    explanation           why a pod has no node, and what would help (remedies)
+    explanation           why a pod has no node, and what would help (remedies, leaving)
     whatif                what would become of pods that are not there yet, on a copy of the planner
 """
 

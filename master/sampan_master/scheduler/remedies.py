@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import TypeAlias
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from sampan_api import meta
 from sampan_api.meta import Object
 
+from sampan_master.scheduler import leaving
 from sampan_master.scheduler.cluster import Placed
 from sampan_master.scheduler.engine import Engine
 from sampan_master.scheduler.plugins import (
@@ -25,6 +27,7 @@ from sampan_master.scheduler.plugins import (
     resources_fit,
     taint_toleration,
 )
+from sampan_master.scheduler.plugins.affinity_index import Namespaces
 from sampan_master.scheduler.plugins.plugin import Refusal
 from sampan_master.scheduler.signature import Requirement, Signature, Taint
 
@@ -48,6 +51,10 @@ _ESTIMATES = {
 }
 _NAME_PODS = ("InterPodAffinity",)
 """Plug-ins whose words name other pods."""
+_WHAT_A_NODE_IS = ("kubernetes.io/", "topology.kubernetes.io/", "node.kubernetes.io/", "beta.kubernetes.io/")
+"""Prefixes of labels that tell what a node is and where: written over, they would be untrue."""
+_ALIKE = 0.6
+"""From here on a label's value may be what was meant by another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,18 +215,37 @@ def _label(asked: Asked, row: int, refusal: Refusal, wanted: Requirement, labels
     if wanted.is_field:
         fix = f"let the pod ask for {key} {node}, or add a node that it names: {', '.join(wanted.values)}"
         return Change(refusal.plugin, refusal.reason, f"{key} {need}", node, fix, 3.0)
-    overwrite = " --overwrite" if key in labels else ""
+    alike = _likeness(labels.get(key), wanted)
+    if key in labels and key.startswith(_WHAT_A_NODE_IS):
+        fix = f"let the pod ask for {have}, or add a node with {need}"
+        return Change(refusal.plugin, refusal.reason, need, have, fix, 3.0 - alike)
+    fix = _labelling(node, wanted, need, " --overwrite" if key in labels else "")
+    if alike >= _ALIKE:
+        fix += f"; or let the pod ask for {have}, if that was meant"
+    return Change(refusal.plugin, refusal.reason, need, have, fix, 1.5)
+
+
+def _labelling(node: str, wanted: Requirement, need: str, overwrite: str) -> str:
+    """The command after which `node` has what is wanted. A label that is not there is in no list of values."""
+    key = wanted.key
     match wanted.operator:
         case "In":
             word = f"{key}={wanted.values[0]}"
-            fix = f"label node {node} {word}: kubectl label node {node} {word}{overwrite}"
+            return f"label node {node} {word}: kubectl label node {node} {word}{overwrite}"
         case "Exists":
-            fix = f"label node {node} with {key}: kubectl label node {node} {key}=VALUE"
-        case "DoesNotExist":
-            fix = f"take the label {key} off {node}: kubectl label node {node} {key}-"
+            return f"label node {node} with {key}: kubectl label node {node} {key}=VALUE"
+        case "Gt" | "Lt":
+            number = int(wanted.values[0]) + (1 if wanted.operator == "Gt" else -1)
+            return f"label node {node} so that {need}: kubectl label node {node} {key}={number}{overwrite}"
         case _:
-            fix = f"label node {node} so that {need}: kubectl label node {node} {key}=VALUE{overwrite}"
-    return Change(refusal.plugin, refusal.reason, need, have, fix, 1.5)
+            return f"take the label {key} off {node}: kubectl label node {node} {key}-"
+
+
+def _likeness(value: str | None, wanted: Requirement) -> float:
+    """Of a label's value to the values one of which is wanted: 0 to 1."""
+    if value is None or wanted.operator != "In":
+        return 0.0
+    return max(SequenceMatcher(None, value, each).ratio() for each in wanted.values)
 
 
 def _resources(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
@@ -236,12 +262,12 @@ def _resources(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
         steps.append(f"let {_node(asked, row)} take more than {capacity} pods")
     elif free > 0:
         steps.append(_lower(asked.pod, name, amount_text(unit, need), amount_text(unit, free)))
-    if capacity >= need and (leaving := _who_leaves(asked, row, name, need - free)):
-        steps.insert(0 if free <= 0 else 1, leaving)
+    if capacity >= need and (others := _others_leave(asked, row, name, need - free)):
+        steps.insert(0 if free <= 0 else 1, others)
     if capacity == 0 and name != "pods":
         steps.append(f"take the request for {name} out")
+    effort = 1.0 + (need - max(free, 0)) / max(need, 1) if capacity and steps else 3.0
     steps.append(f"add a node with {amount_text(unit, need)} {name} free")
-    effort = 1.0 + (need - max(free, 0)) / max(need, 1) if capacity else 3.0
     return [Change(refusal.plugin, refusal.reason, refusal.need, have, ", or ".join(steps), effort)]
 
 
@@ -253,38 +279,31 @@ def _lower(pod: Object, resource: str, need: str, free: str) -> str:
     return f"lower the {resource} requests of its containers from {need} to {free} in all"
 
 
-def _who_leaves(asked: Asked, row: int, resource: str, missing: int) -> str:
-    """Whose end would make the room: one pod if there is such a one, the least important and smallest first."""
+def _others_leave(asked: Asked, row: int, resource: str, missing: int) -> str:
     if not asked.names_pods:
         return "end other pods there"
-    there = [(placed, _uses(placed, resource)) for placed in asked.engine.cluster.pods_on(row)]
-    enough = [(placed, uses) for placed, uses in there if uses >= missing]
-    if enough:
-        placed, uses = min(enough, key=lambda each: (each[0].priority, each[1]))
-        return f"delete pod {_name(placed)} ({amount_text(resources_fit.unit_of(resource), uses)} {resource})"
-    chosen: list[str] = []
-    for placed, uses in sorted(there, key=lambda each: (each[0].priority, -each[1])):
-        if missing > 0 and uses:
-            chosen.append(_name(placed))
-            missing -= uses
-    return f"delete pods {', '.join(chosen)}" if missing <= 0 else ""
+    there = leaving.candidates(asked.engine.cluster, asked.pod, row)
+    chosen = leaving.chosen([(placed, _uses(placed, resource)) for placed in there], missing)
+    if len(chosen) == 1:
+        amount = amount_text(resources_fit.unit_of(resource), _uses(chosen[0], resource))
+        return leaving.end_of(chosen[0], f"{amount} {resource}")
+    return leaving.end_of_all(chosen) if chosen else ""
 
 
 def _uses(placed: Placed, resource: str) -> int:
     return 1 if resource == "pods" else dict(placed.signature.load.requests).get(resource, 0)
 
 
-def _name(placed: Placed) -> str:
-    return f"{meta.namespace(placed.pod)}/{meta.name(placed.pod)}"
-
-
 def _ports(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
-    nodes, wanted = asked.engine.nodes, asked.signature.load.ports
+    nodes, cluster, wanted = asked.engine.nodes, asked.engine.cluster, asked.signature.load.ports
     taken = {used for port in wanted for used in node_ports.in_the_way(port, nodes) if nodes.ports[used][row] > 0}
-    users = [p for p in asked.engine.cluster.pods_on(row) if not taken.isdisjoint(p.signature.load.ports)]
-    other = f", or delete pod {_name(users[0])}, which has it" if users and asked.names_pods else ""
+    users = [p for p in leaving.candidates(cluster, asked.pod, row) if not taken.isdisjoint(p.signature.load.ports)]
     have = have_text(asked, refusal, _index(refusal, row))
-    fix = f"use another hostPort, or none{other}"
+    fix = "use another hostPort, or none"
+    if users and asked.names_pods:
+        fix += f", or {leaving.end_of(users[0], 'it')}"
+    elif not users:
+        fix += "; as it is, each node takes one of these pods: ask for fewer, or add a node"
     return [Change(refusal.plugin, refusal.reason, refusal.need, have, fix, 1.0)]
 
 
@@ -307,9 +326,21 @@ def _pod_affinity(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
         return [_topology_label(asked, row, refusal, missing)]
     if refusal.reason == affinity_refusals.LACKING:
         fix = f"start what it wants to be near to ({refusal.need}), or make the term a preferred one"
+    elif refusal.reason == affinity_refusals.IN_THE_WAY and (keys := _own_kind_keys(asked)):
+        key = ", ".join(keys)
+        fix = f"pods of its kind keep away from each other, one for each {key}: ask for fewer of them, add a node in" \
+              f" another {key}, or make the term a preferred one"  # fmt: skip
     else:
         fix = f"end what is in the way ({have}), add a node outside of its domain, or make the term a preferred one"
     return [Change(refusal.plugin, refusal.reason, refusal.need, have, fix, 2.5)]
+
+
+def _own_kind_keys(asked: Asked) -> list[str]:
+    """Topology keys of the anti-affinity that a pod with replicas has against them."""
+    relations, namespaces = asked.signature.relations, Namespaces(asked.engine.cluster.namespaces)
+    if not leaving.controller(asked.pod):
+        return []
+    return [t.topology_key for t in relations.anti_affinity if namespaces.term_selects(t, relations)]
 
 
 def _missing_label(have: str) -> str:
