@@ -13,6 +13,7 @@ import sys
 from typing import NoReturn
 
 from sampan_cli.errors import CliError
+from sampan_cli.table import terminal_width
 
 CLUSTER_VERBS = {
     "up": "start a cluster on this machine: a master and three nodes",
@@ -47,11 +48,7 @@ class _Formatter(argparse.HelpFormatter):
     """argparse makes one for every positional; asking it for the terminal's width would import `shutil` each time."""
 
     def __init__(self, prog: str) -> None:
-        try:
-            columns = os.get_terminal_size().columns
-        except OSError:
-            columns = 80
-        super().__init__(prog, width=max(columns - 2, 40))
+        super().__init__(prog, width=max(terminal_width() - 2, 40))
 
 
 class _Parser(argparse.ArgumentParser):

@@ -59,8 +59,15 @@ class Discovery:
             self._fetch()
             found = self._search(word.lower())
         if found is None:
-            raise CliError(f'error: the server doesn\'t have a resource type "{word}"')
+            raise CliError(f'error: the server doesn\'t have a resource type "{word}"{self._meant(word)}')
         return found
+
+    def _meant(self, word: str) -> str:
+        from difflib import get_close_matches
+
+        names = [name for r in self._known() for name in (r.plural, r.singular) if name]
+        close = get_close_matches(word.lower(), names, n=1, cutoff=0.75)
+        return f'; did you mean "{close[0]}"?' if close else ""
 
     def category(self, word: str) -> list[Resource]:
         """`all` and the like."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,3 +28,13 @@ class Columns:
 
 def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     sys.stdout.write(Columns().text([header, *rows]))
+
+
+def terminal_width() -> int:
+    """$COLUMNS, else the terminal's; 80 where there is none. (`shutil` would be imported for its function alone.)"""
+    if (given := os.environ.get("COLUMNS", "")).isdigit() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80

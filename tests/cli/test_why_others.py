@@ -74,9 +74,36 @@ def test_the_changes_of_the_nearest_node_are_the_causes() -> None:
         (Cause.INSUFFICIENT_RESOURCES, "lower the cpu request from 4 to 3500m")
     ]
     assert "n2" in found[0].text
-    table = printing.verdict(verdict)
+    table = printing.verdict(verdict, 120)
     assert "n1,n2,n3   NodeResourcesFit   cpu: 4   3500m free of 4   lower the cpu request" in table
+    assert "  0/3 nodes …\n" in table
     assert "Nearest node: n2, 1 change away:\n  1. lower the cpu request" in table
+    assert printing.verdict(verdict, 120, found).splitlines()[1:] == table.splitlines()[2:4]
+
+
+def test_a_verdict_that_is_too_wide_for_a_table_is_told_line_by_line() -> None:
+    refusal = {"plugin": "TaintToleration", "need": "a toleration of a/b:NoSchedule", "have": "a/b:NoSchedule",
+               "fix": "take it off", "count": 1, "nodes": ["n1"]}  # fmt: skip
+    verdict = {"refusals": [refusal], "scheduler": "s"}
+    assert printing.verdict(verdict, 80).splitlines() == [
+        "Verdict of s:",
+        "  n1   TaintToleration",
+        "      need: a toleration of a/b:NoSchedule",
+        "      have: a/b:NoSchedule",
+        "      fix:  take it off",
+    ]
+    assert max(map(len, printing.verdict(verdict, 120).splitlines())) > 80
+
+
+def test_refusals_that_differ_in_the_nodes_name_only_are_told_once() -> None:
+    def lacking(name: str) -> dict[str, Any]:
+        return {"plugin": "InterPodAffinity", "need": "a pod", "have": f"no such pod in host={name}",
+                "fix": f"start one on {name}", "count": 1, "nodes": [name]}  # fmt: skip
+
+    verdict = {"refusals": [lacking("n-1"), lacking("n-10"), {**lacking("n-2"), "have": "no label host"}]}
+    table = printing.verdict(verdict, 200).splitlines()
+    assert [line.split("   ")[0].strip() for line in table[2:]] == ["n-1,n-10", "n-2"]
+    assert "no such pod in host=NODE" in table[2]
 
 
 @pytest.mark.parametrize(
@@ -349,6 +376,27 @@ def test_selectors_become_the_query_of_a_list() -> None:
     assert selector_text(workload("ReplicationController", {"selector": {"app": "web"}})) == "app=web"
 
 
+def test_a_kind_nobody_acts_on_names_what_does_the_same_work() -> None:
+    leases = (lease("kube-controller-manager", "2023-11-14T22:13:19Z"),)
+    for kind, instead in (("Job", "use a Pod with restartPolicy OnFailure"), ("Deployment", "use a ReplicaSet")):
+        obj = {**workload(kind), "status": {}}
+        (found,) = workloads.findings(WorkloadFacts(obj, NOW, leases=leases))
+        assert (found.cause, found.fix.endswith(instead)) == (Cause.NO_CONTROLLER, True)
+
+
+def test_a_claim_that_is_pending_is_not_taken_for_one_that_is_well() -> None:
+    claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "status": {"phase": "Pending"}}
+    assert [f.cause for f in diagnosis.any_kind(claim, ())] == [Cause.NOT_READY]
+    assert diagnosis.any_kind({**claim, "status": {"phase": "Bound"}}, ())[0].cause is Cause.NOTHING_WRONG
+
+
+def test_a_scheduler_that_is_not_there_is_told_beside_those_that_are() -> None:
+    verdict = {"state": "OtherScheduler", "schedulers": ["default-scheduler", "packing"]}
+    (found,) = scheduling.findings(PodFacts(pending(spec={"schedulerName": "pakcing"}), NOW, verdict=verdict))
+    assert found.cause is Cause.UNKNOWN_SCHEDULER
+    assert found.fix.endswith("schedulerName: default-scheduler or packing")
+
+
 def test_findings_are_told_with_what_was_seen_and_what_helps() -> None:
     finding = Finding(Cause.QUOTA, "rs/web", "web cannot make its pods.", ("exceeded\nquota",), "raise it")
     assert printing.findings([finding]) == (
@@ -360,7 +408,9 @@ def test_placements_say_where_pods_go_whom_they_evict_and_who_stays() -> None:
     stays = {"namespace": "d", "name": "big", "from": "", "node": "", "evicts": [], "message": "0/1 nodes …"}
     victim = {"namespace": "d", "name": "low", "priority": 0, "node": "n1"}
     goes = {"namespace": "d", "name": "web-0", "from": "ReplicaSet/web", "node": "n1", "evicts": [victim]}
-    text = printing.placements({"pods": [goes, stays], "ignored": [{"kind": "Service", "name": "s", "why": "no pods"}]})
+    text = printing.placements(
+        {"pods": [goes, stays], "ignored": [{"kind": "Service", "name": "s", "why": "no pods"}]}, 80
+    )
     assert "d/web-0   ReplicaSet/web   n1          d/low" in text
     assert "d/big would stay pending: 0/1 nodes …" in text
     assert "Service/s: no pods" in text

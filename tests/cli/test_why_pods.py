@@ -111,6 +111,39 @@ def test_a_container_killed_by_its_liveness_probe_is_not_taken_for_one_that_was_
     assert "statuscode: 500" in found.evidence[0]
 
 
+@pytest.mark.parametrize(
+    ("state", "fix"),
+    [
+        (waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"), "runAsUser"),
+        (waiting("ErrImagePull", "invalid reference format: 'App:1': repository name must be lowercase"), '"app:1"?'),
+    ],
+)
+def test_what_newcomers_meet_first_names_what_to_write(state: dict[str, Any], fix: str) -> None:
+    spec = {"containers": [{"name": "c", "image": "App:1"}]}
+    assert fix in first(pod(spec, containerStatuses=[state])).fix
+
+
+@pytest.mark.parametrize(
+    ("why", "fix"),
+    [
+        ("volume source persistentVolumeClaim is not supported by this node", "use what this node has: emptyDir"),
+        ("hostPath type check failed: /data does not exist", "make it on node n1, or say hostPath.type Directory"),
+        ("something else", "correct the volume that is named"),
+    ],
+)
+def test_a_volume_that_cannot_be_set_up_says_what_would_be(why: str, fix: str) -> None:
+    mount = event("FailedMount", f'MountVolume.SetUp failed for volume "v" : {why}', "")
+    found = first(pod(containerStatuses=[waiting("ContainerCreating")]), mount)
+    assert (found.cause, found.fix.startswith(fix)) == (Cause.VOLUME, True)
+
+
+def test_commands_name_the_namespace() -> None:
+    gone = pod(phase="Running", containerStatuses=[with_state({"running": {"startedAt": STAMP}})])
+    assert "kubectl delete pod/x -n default --force" in first(gone, nodes=(), knows_nodes=True).fix
+    gone["metadata"] |= {"deletionTimestamp": STAMP, "deletionGracePeriodSeconds": 30}
+    assert "kubectl delete pod/x -n default --force" in first(gone).fix
+
+
 def test_the_log_of_a_crashed_container_is_evidence() -> None:
     crashed = waiting("CrashLoopBackOff", "", {"exitCode": 1, "finishedAt": STAMP})
     found = first(pod(phase="Running", containerStatuses=[crashed]), logs={"c": "starting\nno database\n"})

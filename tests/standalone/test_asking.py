@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest_asyncio
+import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "apiserver"))
 
@@ -113,12 +114,12 @@ async def lab(tmp_path):
 async def test_why_is_answered_by_the_scheduler_and_without_it_by_the_condition(lab):
     code, out, err = await lab.sampan("create", "-f", "-", stdin=BIG, apart=False)
     assert (code, out) == (0, "pod/big created\n"), err
-    out = await lab.until("Nearest node", "why", "pod/big")
-    assert out.startswith(
-        "InsufficientResources: pod/big fits on none of 1 node. On the nearest, n1: Insufficient cpu:"
-    )
-    assert "Verdict of default-scheduler, 1 attempt:\n  0/1 nodes are available: 1 Insufficient cpu." in out
-    assert "Nearest node: n1, 1 change away:\n  1. lower the cpu request from 9 to 4" in out
+    out = await lab.until("Verdict of", "why", "pod/big")
+    assert out.startswith("InsufficientResources: pod/big does not fit on the only node, n1: Insufficient cpu:")
+    assert "    seen: 0/1 nodes are available: 1 Insufficient cpu." in out
+    assert "    fix:  lower the cpu request from 9 to 4" in out
+    assert "Verdict of default-scheduler, 1 attempt:\n  n1   NodeResourcesFit\n      need: cpu: 9\n" in out
+    assert "\n  0/1 nodes are available" not in out
     code, out, _ = await lab.sampan("why", "pod", "big", "-o", "json", apart=False)
     answer = json.loads(out)
     assert [f["cause"] for f in answer["findings"]] == ["InsufficientResources"]
@@ -140,13 +141,35 @@ async def test_whatif_draws_no_line_in_the_store(lab):
     assert (code, [p["node"] for p in json.loads(out)["pods"]]) == (0, ["n1", "n1", ""])
 
 
-async def test_what_does_not_exist_is_said_in_kubectls_words(lab):
-    code, _, err = await lab.sampan("why", "pod/none")
-    assert (code, err) == (1, 'Error from server (NotFound): pods "none" not found\n')
+async def test_a_type_without_a_name_stands_for_all_that_something_is_wrong_with(lab):
+    assert await lab.sampan("why", "pods") == (0, "There are none.\n", "")
+    assert await lab.sampan("why", "ns") == (0, "Nothing is wrong with the 4 that are there.\n", "")
+    await lab.sampan("create", "-f", "-", stdin=BIG, apart=False)
+    await lab.until("InsufficientResources", "why", "pods")
+    code, out, _ = await lab.sampan("why", "pods,ns", "-o", "yaml")
+    assert (code, [each["subject"]["name"] for each in yaml.safe_load(out)]) == (0, ["big"])
+
+
+async def test_what_does_not_exist_is_said_in_kubectls_words_and_what_may_be_meant(lab):
+    await lab.sampan("create", "-f", "-", stdin=BIG, apart=False)
+    code, out, err = await lab.sampan("why", "pod/none")
+    assert (code, out, err) == (1, "", 'Error from server (NotFound): pods "none" not found\n')
+    code, _, err = await lab.sampan("why", "pod/bigg")
+    assert (code, err.splitlines()[1]) == (1, "Did you mean pod/big?")
+    code, _, err = await lab.sampan("why", "-n", "kube-system", "pod/big")
+    assert (code, err.splitlines()[1]) == (1, "There is one in namespace default: sampan why -n default pod/big")
     code, _, err = await lab.sampan("why", "cat/none")
     assert (code, err) == (1, 'error: the server doesn\'t have a resource type "cat"\n')
-    code, _, err = await lab.sampan("whatif", "-f", _written(lab, BIG.replace("image: i", "colour: red")))
-    assert code == 1
+    code, _, err = await lab.sampan("why", "podds/big")
+    assert (code, err) == (1, 'error: the server doesn\'t have a resource type "podds"; did you mean "pods"?\n')
+    code, _, err = await lab.sampan("why", "big")
+    assert (code, err.splitlines()[1]) == (1, "For an object say TYPE/NAME, such as pod/big")
+
+
+async def test_whatif_says_which_of_several_objects_is_wrong(lab):
+    several = f"{WEB}---\n{BIG.replace('image: i', 'colour: red')}"
+    code, _, err = await lab.sampan("whatif", "-f", _written(lab, several))
+    assert (code, err.startswith('Error from server (BadRequest): Pod "big": ')) == (1, True), err
     assert "colour" in err
 
 

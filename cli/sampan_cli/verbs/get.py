@@ -9,6 +9,7 @@ from typing import Any
 
 from sampan_cli.discovery import Resource
 from sampan_cli.errors import CliError, ServerError, UsageError
+from sampan_cli.output import print_data
 from sampan_cli.rest import JSON
 from sampan_cli.session import Session, Target, from_args, targets
 from sampan_cli.table import Columns
@@ -309,11 +310,6 @@ def _print(obj: dict[str, Any], args: argparse.Namespace, resource: Resource) ->
 
 
 def _write(value: dict[str, Any], output: str, document: bool = False) -> None:
-    if output == "json":
-        print(json.dumps(value, indent=4, sort_keys=True, ensure_ascii=False))
-        return
-    from sampan_api.yaml_text import dump_yaml
-
-    if document:
+    if document and output == "yaml":
         print("---")
-    sys.stdout.write(dump_yaml(value))
+    print_data(value, output, sort_keys=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from sampan_cli.errors import ClusterError
+from sampan_cli.output import print_data
 from sampan_cli.table import print_rows
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", choices=("", "json"), default="", help="json: for programs")
+    parser.add_argument("-o", "--output", choices=("json", "yaml"), default="", help="for programs")
     parser.add_argument("--logs", action="store_true", help="the end of each process's log")
     parser.add_argument("component", nargs="?", default="", help="only this one, such as master or agent-node1")
 
@@ -28,8 +28,8 @@ def run(args: argparse.Namespace) -> int:
         status["processes"] = [p for p in status["processes"] if args.component in (p["component"], p["name"])]
         if not status["processes"]:
             raise ClusterError(f'cluster "{args.cluster}" has no process "{args.component}"')
-    if args.output == "json":
-        print(json.dumps(status, indent=2))
+    if args.output:
+        print_data(status, args.output)
     else:
         _print(status, args.logs or bool(args.component))
     return 0 if all(p["state"] == "running" for p in status["processes"]) else 1

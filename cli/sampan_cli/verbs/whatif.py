@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from sampan_cli.errors import CliError, ServerError, UsageError
+from sampan_cli.output import print_data
 from sampan_cli.session import from_args
+from sampan_cli.table import terminal_width
 from sampan_cli.verbs.why import scheduler_api
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--filename", action="append", default=[], help="file, directory or - (again for more)")
     parser.add_argument("-R", "--recursive", action="store_true", help="directories with their subdirectories")
-    parser.add_argument("-o", "--output", choices=("", "json"), default="")
+    parser.add_argument("-o", "--output", choices=("json", "yaml"), default="", help="for programs")
     parser.add_argument("--scheduler", default="", metavar="URL", help="of a scheduler that runs apart from the master")
 
 
@@ -39,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
                 " (a Sampan scheduler beside it does: --scheduler URL)"
             ) from error
         raise
-    if args.output == "json":
-        print(json.dumps(answer, indent=4, ensure_ascii=False))
+    if args.output:
+        print_data(answer, args.output)
     else:
-        print(printing.placements(answer), end="")
+        print(printing.placements(answer, terminal_width()), end="")
     return 0

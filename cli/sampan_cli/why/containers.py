@@ -92,12 +92,13 @@ def _waiting(facts: PodFacts, container: Object, waiting: Object, last: Object, 
         found = exits.ended(facts, container, last, who, restarts=restarts)
         yield found._replace(evidence=(*found.evidence, _until(facts, why, last)))
     elif reason == "CreateContainerConfigError":
+        fix = "set securityContext.runAsUser to a user that is not 0, or use an image whose user is not root"
         yield missing(why, who) or Finding(
             Cause.CONTAINER_CONFIG,
             who,
             f"{who} cannot be configured as its spec asks.",
             (why,),
-            "correct what is named",
+            fix if "runAsNonRoot" in why else "correct what is named",
         )
     elif reason == "RunContainerError":
         yield exits.not_started(container, why, who)

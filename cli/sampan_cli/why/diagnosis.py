@@ -46,6 +46,10 @@ def any_kind(obj: Object, events: tuple[Object, ...]) -> list[Finding]:
         Finding(Cause.WARNED, who, f"{who}: {event.get('reason')}: {message(event)}")
         for event in {e.get("reason"): e for e in reversed(warnings)}.values()
     ]
+    status = obj.get("status") or {}
+    if status.get("phase") == "Pending":
+        text = f"{who} is Pending: {status.get('message') or 'nobody has taken it up'}"
+        found.insert(0, Finding(Cause.NOT_READY, who, text))
     if (ready := condition(obj, "Ready")) and ready.get("status") != "True":
         text = f"{who} is not Ready: {ready.get('message') or ready.get('reason')}"
         found.insert(0, Finding(Cause.NOT_READY, who, text))

@@ -43,6 +43,12 @@ def subject(obj: Object) -> str:
     return f"{obj['kind'].lower()}/{name(obj)}"
 
 
+def addressed(obj: Object) -> str:
+    """As a command must name it, whatever the namespace of who reads it is: `pod/web -n shop`."""
+    namespace = obj["metadata"].get("namespace")
+    return f"{subject(obj)} -n {namespace}" if namespace else subject(obj)
+
+
 def condition(obj: Object, kind: str) -> Object | None:
     conditions = (obj.get("status") or {}).get("conditions") or []
     return next((dict(c) for c in conditions if c.get("type") == kind), None)

@@ -78,7 +78,10 @@ class Gatherer:
         facts = []
         for pod in pods:
             if _is_unplaced(pod) and not _refuses(asked) and tries < _ASKED_PODS:
-                asked, tries = self.ask(pod["metadata"]["namespace"], pod["metadata"]["name"]), tries + 1
+                try:
+                    asked, tries = self.ask(pod["metadata"]["namespace"], pod["metadata"]["name"]), tries + 1
+                except ServerError:  # it is gone since it was listed
+                    continue
             of_this = asked if _is_unplaced(pod) else None
             facts.append(self._pod(pod, tuple(events.get(pod["metadata"]["uid"], ())), of_this)[0])
         return tuple(facts), asked

@@ -27,7 +27,10 @@ def unavailable(facts: PodFacts, spec: Object, waiting: Object, who: str) -> Fin
     image, why = str(spec.get("image", "")), str(waiting.get("message", ""))
     if waiting["reason"] == "InvalidImageName" or "invalid reference format" in why:
         text = f'{who} has an image name that is none: "{image}".'
-        return Finding(Cause.IMAGE_NAME_INVALID, who, text, (why,), "write it as registry/path:tag, in lower case")
+        lower = f': did you mean "{image.lower()}"?' if "lowercase" in why else ""
+        return Finding(
+            Cause.IMAGE_NAME_INVALID, who, text, (why,), f"write it as registry/path:tag, in lower case{lower}"
+        )
     close = _similar(facts.nodes, image)
     known = (f"images on the nodes with a similar name: {joined(close)}",) if close else ()
     meant = f'; did you mean "{close[0]}"?' if close else ""

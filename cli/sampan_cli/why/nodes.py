@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sampan_cli.why.facts import PodFacts, ago, condition, seconds, subject
+from sampan_cli.why.facts import PodFacts, addressed, ago, condition, seconds, subject
 from sampan_cli.why.findings import Cause, Finding, Object
 
 _PRESSURES = {
@@ -91,7 +91,7 @@ def absent_or_silent(facts: PodFacts) -> Iterator[Finding]:
     who, where = subject(pod), pod["spec"]["nodeName"]
     if node is None:
         text = f"{who} is bound to node {where}, which does not exist: nobody will run or stop it."
-        fix = f"kubectl delete {who} --force --grace-period=0 (the pod collector does so after a while)"
+        fix = f"kubectl delete {addressed(pod)} --force --grace-period=0 (the pod collector does so after a while)"
         yield Finding(Cause.NODE_GONE, who, text, (), fix)
         return
     ready = condition(node, "Ready")
@@ -102,7 +102,7 @@ def absent_or_silent(facts: PodFacts) -> Iterator[Finding]:
         )
         fix = (
             f"bring {where} back (`sampan why node/{where}`);"
-            f" only if that machine is certainly off: kubectl delete {who} --force"
+            f" only if that machine is certainly off: kubectl delete {addressed(pod)} --force"
         )
         yield Finding(Cause.NODE_NOT_READY, who, text, _words(ready), fix)
 

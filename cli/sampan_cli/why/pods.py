@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sampan_cli.why import containers, scheduling, terminating
 from sampan_cli.why.facts import PodFacts, ago, condition, latest, message, subject
-from sampan_cli.why.findings import Cause, Finding
+from sampan_cli.why.findings import Cause, Finding, Object
 from sampan_cli.why.nodes import absent_or_silent
 
 
@@ -55,7 +55,7 @@ def _preparing(facts: PodFacts) -> list[Finding]:
         if found := containers.missing(message(mount), who):
             return [found]
         text = f"{who} waits for a volume that cannot be set up."
-        return [Finding(Cause.VOLUME, who, text, (message(mount),), "correct the volume that is named")]
+        return [Finding(Cause.VOLUME, who, text, (message(mount),), _volume_fix(pod, message(mount)))]
     if (sandbox := latest(facts.events, "FailedCreatePodSandBox")) and not created:
         text = f"{who} gets no sandbox (its namespaces and network) on node {pod['spec']['nodeName']}."
         return [Finding(Cause.SANDBOX, who, text, (message(sandbox),), "look at the runtime and network of that node")]
@@ -65,6 +65,14 @@ def _preparing(facts: PodFacts) -> list[Finding]:
     state = f"for {since}" if since else "the node has not taken it up yet"
     text = f"{who} is being started on node {pod['spec']['nodeName']}: {state}."
     return [Finding(Cause.STARTING, who, text, seen, "wait")]
+
+
+def _volume_fix(pod: Object, why: str) -> str:
+    if "is not supported by this node" in why:
+        return "use what this node has: emptyDir, hostPath, configMap, secret, downwardAPI or projected"
+    if "hostPath type check failed" in why and "does not exist" in why:
+        return f"make it on node {pod['spec']['nodeName']}, or say hostPath.type DirectoryOrCreate (FileOrCreate)"
+    return "correct the volume that is named"
 
 
 def _unready(facts: PodFacts) -> list[Finding]:

@@ -115,7 +115,8 @@ def _not_attempted(facts: PodFacts) -> Finding:
             f'{who} asks for the scheduler "{wanted}", which has not looked at it in {created}:'
             " no scheduler of that name seems to run."
         )
-        fix = f'start the scheduler "{wanted}", or make the pod again with schedulerName: {KNOWN_SCHEDULER}'
+        known = (facts.verdict or {}).get("schedulers") or [KNOWN_SCHEDULER]
+        fix = f'start the scheduler "{wanted}", or make the pod again with schedulerName: {" or ".join(known)}'
         return Finding(Cause.UNKNOWN_SCHEDULER, who, text, (f"spec.schedulerName is {wanted}",), fix)
     if age < _PATIENCE:
         return Finding(
@@ -159,9 +160,10 @@ def _sentence(who: str, verdict: Object, where: str, change: Object, also: str) 
     need, have = change.get("need"), change.get("have")
     amounts = f": it needs {need}, and there is {have}" if need and have else f": it needs {need}" if need else ""
     total = verdict.get("total", 0)
-    return (
-        f"{who} fits on none of {counted(total, 'node')}. On the nearest, {where}: {change['reason']}{amounts}{also}."
-    )
+    there = f"{who} fits on none of {total} nodes. On the nearest, {where}" if total > 1 else (
+        f"{who} does not fit on the only node, {where}"
+    )  # fmt: skip
+    return f"{there}: {change['reason']}{amounts}{also}."
 
 
 def from_message(facts: PodFacts, said: str) -> list[Finding]:

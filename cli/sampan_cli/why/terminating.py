@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampan_cli.why.facts import PodFacts, ago, joined, latest, message, said, seconds, subject
+from sampan_cli.why.facts import PodFacts, addressed, ago, joined, latest, message, said, seconds, subject
 from sampan_cli.why.findings import Cause, Finding, Object
 from sampan_cli.why.nodes import absent_or_silent
 
@@ -43,7 +43,7 @@ def _foreground(obj: Object, dependents: tuple[Object, ...], now: float) -> Find
     stuck = [d for d in blocking if d["metadata"].get("finalizers")]
     seen = tuple(f"{subject(d)} has finalizers {', '.join(d['metadata']['finalizers'])}" for d in stuck)
     seen = (f"deletion was asked for {ago(obj['metadata']['deletionTimestamp'], now)} ago", *seen)
-    fix = f"`sampan why {subject(stuck[0] if stuck else blocking[0])}` says what holds it" if blocking else (
+    fix = f"`sampan why {addressed(stuck[0] if stuck else blocking[0])}` says what holds it" if blocking else (
         "the garbage collector must remove the finalizer foregroundDeletion: is the controller manager running?"
     )  # fmt: skip
     return Finding(Cause.FOREGROUND_DELETION, who, f"{text}.", seen, fix)
@@ -60,11 +60,9 @@ def _finalizers(obj: Object, finalizers: list[str], now: float) -> Finding:
     known = [f"{f}: {_GARBAGE_COLLECTOR[f]}" for f in finalizers if f in _GARBAGE_COLLECTOR]
     seen = (f"deletion was asked for {ago(obj['metadata']['deletionTimestamp'], now)} ago", *known)
     patch = """'{"metadata":{"finalizers":null}}'"""
-    namespace = obj["metadata"].get("namespace")
-    where = f" -n {namespace}" if namespace else ""
     fix = (
         "whoever set the finalizer must do its work and remove it (is that controller running?);"
-        f" if it is gone for good: kubectl patch {who}{where} --type=merge -p {patch}"
+        f" if it is gone for good: kubectl patch {addressed(obj)} --type=merge -p {patch}"
     )
     return Finding(Cause.FINALIZERS, who, text, seen, fix)
 
@@ -96,7 +94,9 @@ def _grace(facts: PodFacts, running: list[str]) -> Finding:
     hooks = [c["name"] for c in pod["spec"]["containers"] if c["name"] in running and _has_pre_stop(c)]
     failed = latest(facts.events, "FailedPreStopHook")
     seen = (f"deletionGracePeriodSeconds is {grace}", *((message(failed),) if failed else ()))
-    now_fix = f"wait, or end it now: kubectl delete {who} --force --grace-period=0 (what it was doing is lost)"
+    now_fix = (
+        f"wait, or end it now: kubectl delete {addressed(pod)} --force --grace-period=0 (what it was doing is lost)"
+    )
     if left < -_OVERDUE:
         text = f"{who} should have been killed {said(-left)} ago, but its node still reports {what} running."
         node = pod["spec"].get("nodeName")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sampan_cli.why import pods as pod_diagnosis
 from sampan_cli.why.facts import (
     PodFacts,
+    addressed,
     ago,
     condition,
     counted,
@@ -78,7 +79,8 @@ def _nobody(facts: WorkloadFacts) -> Finding | None:
     seen_words = ("its status names no generation that a controller has seen", *_manager(facts))
     fix = "start the controllers"
     if is_fresh(_lease(facts), facts.now):
-        fix = f"the controllers that run do not know the kind {obj['kind']} (the server warned of it): use a ReplicaSet"
+        instead = "a Pod with restartPolicy OnFailure" if obj["kind"] == "Job" else "a ReplicaSet"
+        fix = f"the controllers that run do not know the kind {obj['kind']} (the server warned of it): use {instead}"
     return Finding(Cause.NO_CONTROLLER, subject(obj), text, seen_words, fix)
 
 
@@ -112,7 +114,7 @@ def _stopped(facts: WorkloadFacts) -> Iterator[Finding]:
     obj, who = facts.obj, subject(facts.obj)
     if obj["kind"] == "Deployment" and obj["spec"].get("paused"):
         yield Finding(Cause.PAUSED, who, f"{who} is paused: its changes are not rolled out.", (),
-                      f"kubectl rollout resume {who}")  # fmt: skip
+                      f"kubectl rollout resume {addressed(obj)}")  # fmt: skip
     if obj["kind"] == "Job" and obj["spec"].get("suspend"):
         yield Finding(Cause.PAUSED, who, f"{who} is suspended: it has no pods.", (), "set spec.suspend to false")
     failed = condition(obj, "Failed") if obj["kind"] == "Job" else None
@@ -147,7 +149,8 @@ _MISSING = (
     (Cause.MISSING_PRIORITY_CLASS, re.compile(r"no PriorityClass with name (\S+) was found"),
      "PriorityClass {0} does not exist", "create priorityclass/{0}, or correct priorityClassName in the template"),
     (Cause.MISSING_SERVICE_ACCOUNT, re.compile(r'serviceaccount "([^"]+)" not found'),
-     'the service account "{0}" does not exist', "kubectl create serviceaccount {0}, or correct serviceAccountName"),
+     'the service account "{0}" does not exist',
+     "create serviceaccount/{0} in its namespace, or correct serviceAccountName"),
     (Cause.MISSING_RUNTIME_CLASS, re.compile(r'RuntimeClass "([^"]+)"'),
      'RuntimeClass "{0}" does not exist or no node serves it', "correct runtimeClassName, or take it out"),
 )  # fmt: skip

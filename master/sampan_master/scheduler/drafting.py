@@ -53,7 +53,13 @@ async def drafted(objects: Iterable[Object], draft: Draft) -> Drafts:
     found.namespaces = {_name(obj): _labels(obj) for obj in objects if obj["kind"] == "Namespace"}
     classes = {_name(obj): obj for obj in objects if obj["kind"] == "PriorityClass"}
     for obj in objects:
-        await _take(obj, draft, found, classes)
+        try:
+            await _take(obj, draft, found, classes)
+        except BadRequest as error:
+            subject = f'{obj["kind"]} "{_name(obj) or obj["metadata"].get("generateName", "")}"'
+            if subject in error.message:
+                raise
+            raise BadRequest(f"{subject}: {error.message}", error.details) from error
     return found
 
 
