@@ -164,11 +164,12 @@ def _verb_position(argv: list[str]) -> int | None:
 
 
 def _add_global_flags(parser: argparse.ArgumentParser, api: bool) -> None:
-    parser.add_argument("--cluster", default="sampan", help="the local cluster's name (default: sampan)")
     if not api:
+        parser.add_argument("--cluster", default="sampan", help="the local cluster's name (default: sampan)")
         return
     group = parser.add_argument_group("which server")
     group.add_argument("--kubeconfig", default="", help="file; else $KUBECONFIG, else the local cluster's")
+    group.add_argument("--cluster", default="", help="a local cluster's name, instead of a kubeconfig")
     group.add_argument("--context", default="", help="context of the kubeconfig")
     group.add_argument("-n", "--namespace", default="", help="namespace; else the context's, else default")
     group.add_argument("-s", "--server", default="", help="URL of the API server")

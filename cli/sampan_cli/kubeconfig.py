@@ -1,6 +1,7 @@
 """Which kubeconfig is meant.
 
-Order: `--kubeconfig`, `$KUBECONFIG` (the first file that exists), the local cluster's admin kubeconfig.
+Order: `--kubeconfig` or `--cluster`, `$KUBECONFIG` (the first file that exists), the admin kubeconfig of the local
+cluster "sampan". What is named and not there is an error: the next in the order may be another cluster.
 """
 
 from __future__ import annotations
@@ -10,21 +11,27 @@ import os
 from sampan_api import kubeconfig
 from sampan_api.kubeconfig import Access, KubeconfigError
 
-from sampan_cli.errors import CliError
+from sampan_cli.errors import CliError, UsageError
 
 STATE_ROOT = "/var/lib/sampan"
+CLUSTER = "sampan"
 
 
 def find(flag: str, cluster: str) -> str:
-    """The path, or nothing."""
+    """The path; "" when nothing is named and no cluster "sampan" is on this machine. `cluster` is "" unless it was
+    named."""
+    if flag and cluster:
+        raise UsageError("--kubeconfig and --cluster each name a cluster: give one of them")
     if flag:
         if not os.path.exists(flag):
             raise CliError(f"error: stat {flag}: no such file or directory")
         return flag
-    for name in os.environ.get("KUBECONFIG", "").split(":"):
-        if name and os.path.exists(name):
-            return name
-    path = local(cluster)
+    given = os.environ.get("KUBECONFIG", "")
+    if given and not cluster:
+        if found := next((name for name in given.split(":") if name and os.path.exists(name)), ""):
+            return found
+        raise CliError(f"error: $KUBECONFIG: stat {given}: no such file or directory")
+    path = local(cluster or CLUSTER)
     try:
         os.stat(path)
     except PermissionError:

@@ -13,10 +13,11 @@ def become(module: str, words: list[str]) -> int:
     """Does not return: the process goes on as `python -m module`, under its pid, with its exit code."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--kubeconfig", default="")
-    parser.add_argument("--cluster", default="sampan")
+    parser.add_argument("--cluster", default="")
     known, rest = parser.parse_known_args(words)
     elsewhere = any(word.partition("=")[0] in ("--master", "-h", "--help") for word in rest)
-    path = kubeconfig.find(known.kubeconfig, known.cluster) if known.kubeconfig or not elsewhere else ""
+    named = known.kubeconfig or known.cluster
+    path = kubeconfig.find(known.kubeconfig, known.cluster) if named or not elsewhere else ""
     argv = [sys.executable, "-m", module, *(("--kubeconfig", path) if path else ()), *rest]
     sys.stdout.flush()
     os.execv(sys.executable, argv)

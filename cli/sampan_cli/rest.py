@@ -147,8 +147,21 @@ class Api:
             ) from error
         except ConnectionError as error:
             raise _no_connection(f"read tcp {self.host}:{self.port}: {_said(error)}") from error
+        except Disconnected as error:
+            raise _no_connection(f"{error}{self._why_it_may_hang_up()}") from error
         except ProtocolError as error:
             raise _no_connection(str(error)) from error
+
+    def _why_it_may_hang_up(self) -> str:
+        """TLS 1.3 has shown the client's certificate by the time the server looks at it: no handshake fails."""
+        if self.scheme == "http":
+            return ": the server ended the connection without an answer; is its URL https://?"
+        if self.access.certificate_pem:
+            return (
+                ": the server ended the connection without an answer; is the client certificate of this kubeconfig"
+                " expired, or another cluster's?"
+            )
+        return ""
 
 
 def _no_connection(reason: str) -> CliError:

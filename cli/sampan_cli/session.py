@@ -41,9 +41,10 @@ class Target(NamedTuple):
 def from_args(args: argparse.Namespace) -> Session:
     path = kubeconfig.find(args.kubeconfig, args.cluster)
     if not path and not args.server:
-        option = "" if args.cluster == "sampan" else f" --cluster {args.cluster}"
+        option = f" --cluster {args.cluster}" if args.cluster else ""
         raise CliError(
-            f'error: no cluster "{args.cluster}" on this machine and no kubeconfig:'
+            f'error: no cluster "{args.cluster or kubeconfig.CLUSTER}" on this machine'
+            f"{'' if args.cluster else ' and no kubeconfig'}:"
             f' start one with "sampan up{option}", or give --kubeconfig or --server'
         )
     access = kubeconfig.load(path, args.context) if path else Access()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sampan_api.kubeconfig import Access
 from sampan_api.scheme import model_for
 from sampan_api.yaml_text import dump_yaml
-from sampan_cli import threeway
+from sampan_cli import kubeconfig, threeway
 from sampan_cli.ages import age, duration
 from sampan_cli.cli import run
-from sampan_cli.errors import ServerError, UsageError
+from sampan_cli.errors import CliError, ServerError, UsageError
+from sampan_cli.http1 import Disconnected
+from sampan_cli.rest import Api
 from sampan_cli.session import seconds
 from sampan_cli.table import Columns
 from sampan_cli.websocket import BINARY, PING, Parser, frame
@@ -150,6 +154,38 @@ def test_a_wrong_command_line_is_refused_in_kubectls_words(
 def test_names_may_stand_on_both_sides_of_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["get", "pod", "-s", "http://127.0.0.1:1", "x", "--kubeconfig", "/dev/null"]) == 1
     assert "The connection to the server 127.0.0.1:1 was refused" in capsys.readouterr().err
+
+
+def test_a_kubeconfig_that_is_named_and_not_there_is_no_reason_to_take_another_cluster(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(kubeconfig, "STATE_ROOT", str(tmp_path))
+    for cluster in ("sampan", "other"):
+        (tmp_path / cluster / "master").mkdir(parents=True)
+        (tmp_path / cluster / "master" / "admin.kubeconfig").touch()
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    assert kubeconfig.find("", "") == kubeconfig.local("sampan")
+    monkeypatch.setenv("KUBECONFIG", f"/nowhere:{tmp_path}")
+    assert kubeconfig.find("", "") == str(tmp_path)
+    assert kubeconfig.find("", "other") == kubeconfig.local("other")
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    assert run(["delete", "pod", "x"]) == 1
+    assert "error: $KUBECONFIG: stat /nowhere: no such file" in capsys.readouterr().err
+    assert run(["get", "pods", "--kubeconfig", "/dev/null", "--cluster", "other"]) == 1
+    assert "give one of them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("url", "certificate", "word"),
+    [("http", b"", "is its URL https://?"), ("https", b"pem", "is the client certificate"), ("https", b"", "EOF")],
+)
+def test_a_server_that_hangs_up_is_said_with_what_may_be_the_reason(url: str, certificate: bytes, word: str) -> None:
+    api = Api(Access(server="http://127.0.0.1:1"))
+    api.scheme, api.access = url, api.access._replace(certificate_pem=certificate)
+    with pytest.raises(CliError) as caught, api._reached():
+        raise Disconnected("EOF")
+    assert str(caught.value).startswith("Unable to connect to the server: EOF")
+    assert word in str(caught.value)
 
 
 def test_without_a_cluster_the_way_to_one_is_said(

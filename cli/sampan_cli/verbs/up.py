@@ -134,6 +134,7 @@ Try next:
   {program}{flag} get nodes,pods,rs -A -o wide
   {program}{flag} scale rs hello --replicas=5
   {program}{flag} logs -f -l app=hello -c c2
+  {program}{flag} why rs/hello
   {program}{flag} status
   export KUBECONFIG={kubeconfig}      # then any kubectl
   {program}{flag} down"""
