@@ -582,27 +582,27 @@ def test_a_verdict_without_a_message_or_amounts_is_told_all_the_same() -> None:
         "have": None,
         "fix": "",
     }
-    text = printing.verdict({"refusals": [bare], "message": "0/5 nodes", "attempts": 1})
+    text = printing.verdict({"refusals": [bare], "message": "0/5 nodes", "attempts": 1}, 120)
     assert text.splitlines() == [
         "Verdict of scheduler, 1 attempt:",
         "  0/5 nodes",
         "  NODES      REFUSED BY   NEED   HAVE   WHAT WOULD FIX IT",
         "  a,b,c +2   NodeName     -      -      -",
     ]
-    assert "0/5" not in printing.verdict({"refusals": [bare]})
-    assert printing.verdict({"refusals": None}) == ""
+    assert "0/5" not in printing.verdict({"refusals": [bare]}, 120)
+    assert printing.verdict({"refusals": None}, 120) == ""
 
 
 def test_replicas_that_stay_pending_for_the_same_reason_are_told_of_once() -> None:
     def stays(name: str, source: str) -> dict[str, Any]:
         return {"namespace": "d", "name": name, "from": source, "node": "", "evicts": [], "message": "0/1"}
 
-    text = printing.placements({"pods": [stays("a-0", "rs/a"), stays("a-1", "rs/a"), stays("b-0", "rs/b")]})
+    text = printing.placements({"pods": [stays("a-0", "rs/a"), stays("a-1", "rs/a"), stays("b-0", "rs/b")]}, 80)
     assert [line for line in text.splitlines() if "would stay pending" in line] == [
         "d/a-0 would stay pending: 0/1",
         "d/b-0 would stay pending: 0/1",
     ]
-    assert printing.placements({}) == "No pods in what was given.\n"
+    assert printing.placements({}, 80) == "No pods in what was given.\n"
 
 
 @pytest.mark.parametrize(
