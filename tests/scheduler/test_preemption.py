@@ -143,6 +143,19 @@ def test_room_that_was_made_is_kept_from_lesser_pods_and_given_to_its_pod():
     assert not made.cluster.nominated
 
 
+def test_a_nominated_pod_hears_of_its_node_however_much_else_happened():
+    made = planner(node("n1"), node("n2", "1"), pod("a", "4", 1, on="n1"), pod("x", "3", 10))
+    assert isinstance(made.next(0.0), Evict)
+    made.requeue(0.0)
+    made.remove_pod("a")
+    for i in range(1000):
+        made.put_pod(pod(f"p{i}", "0", on="n2"), 1.0)
+        made.remove_pod(f"p{i}")
+    made.put_pod(pod("full", "1", on="n2"), 1.0)
+    made.requeue(20.0)
+    assert isinstance(made.next(20.0), Bind)
+
+
 def test_a_more_important_pod_takes_the_promised_room_and_the_promise():
     made = planner(node("n1"), pod("a", "4", 1, on="n1"), pod("x", "3", 10))
     assert isinstance(made.next(0.0), Evict)

@@ -190,7 +190,7 @@ async def test_the_planner_is_left_as_it_was():
             nodes.requested.tolist(), nodes.allocatable.tolist(), nodes.live.tolist(), nodes.changes.position,
             cluster.moves.position, dict(cluster.groups), dict(cluster.nominated), dict(cluster.priorities),
             [(w.place, w.attempts, w.pod) for w in planner.queue.waiting()], planner.budgets.position,
-            cluster.namespace_position, planner.checks_left, dict(cluster.namespaces), list(nodes.taint_classes),
+            cluster.namespace_position, planner.checks_left, dict(cluster.namespaces), list(nodes.taints.values),
         )  # fmt: skip
 
     before, objects = state(), [str(pod) for pod in victims]

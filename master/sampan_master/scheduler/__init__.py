@@ -3,7 +3,7 @@
 `run` is the whole of it; the layers below it, each knowing only those before it:
 
     requests, signature   what a pod asks for, as a hashable value
-    columns               the nodes as numpy columns, with a log of which rows changed
+    columns               the nodes as numpy columns (codes), with a log of which rows changed (changelog)
     plugins/              filters (masks) and scores (vectors) over those columns
     policies/             the same from the user's own Python files, under guard
     configuration/        a KubeSchedulerConfiguration becomes profiles of plug-ins

@@ -8,19 +8,22 @@ yet, but pods of lower priority must leave it its room.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sized
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from sampan_api import meta
 from sampan_api.meta import Object
 
-from sampan_master.scheduler.columns import PODS, ChangeLog, Ints, NodeColumns
+from sampan_master.scheduler.changelog import ChangeLog
+from sampan_master.scheduler.columns import PODS, Ints, NodeColumns
 from sampan_master.scheduler.requests import as_held
 from sampan_master.scheduler.signature import Relations, Signature, signature
 from sampan_master.scheduler.workloads import Workloads
 
 T = TypeVar("T")
 _ENDED = ("Succeeded", "Failed")
+_SPARE_KINDS = 64
 
 
 def has_ended(pod: Object) -> bool:
@@ -66,13 +69,17 @@ class Move(NamedTuple):
 
 
 class Cluster:
-    def __init__(self) -> None:
+    """`waiting` has an entry for each kind of pod that waits for a node."""
+
+    def __init__(self, waiting: Sized = ()) -> None:
+        self._waiting = waiting
         self.nodes = NodeColumns()
-        self.moves: ChangeLog[Move] = ChangeLog()
-        self.starts: ChangeLog[int] = ChangeLog()
+        self.moves: ChangeLog[Move] = ChangeLog(lambda: self.nodes.capacity)
+        self.starts: ChangeLog[int] = ChangeLog(lambda: self.nodes.capacity)
         """Rows where a pod was heard to have started, which matters to nobody but preemption."""
         self.groups: dict[Relations, dict[int, int]] = {}
         """How many pods of each group are on which row."""
+        self.signatures: Counter[Signature] = Counter()
         self.affine: Counter[Relations] = Counter()
         """The groups that have pod affinity of any kind, and their sizes."""
         self.priorities: Counter[int] = Counter()
@@ -93,6 +100,15 @@ class Cluster:
         """By kube-scheduler's names for Prometheus."""
         assumed = sum(placed.assumed for placed in self._placed.values())
         return {"nodes": len(self.nodes.row_of), "pods": len(self._placed), "assumed_pods": assumed}
+
+    def kinds_kept(self, for_each: int = 1) -> int:
+        """Of how many kinds something may be kept: of those that are there, placed or waiting, and a few more. What is
+        kept must follow from what there is, not from all there ever was: labels and images may be ever new."""
+        return for_each * (_SPARE_KINDS + len(self.signatures) + self.kinds_waiting)
+
+    @property
+    def kinds_waiting(self) -> int:
+        return len(self._waiting)
 
     def is_placed(self, uid: str) -> bool:
         return uid in self._placed
@@ -142,6 +158,10 @@ class Cluster:
         """Who waits for room on this row and must be left it by a pod of `priority`, itself (`uid`) not counted."""
         waiting = self._promises.get(self.nodes.names[row])
         return [] if waiting is None else [n for n in waiting.values() if n.priority >= priority and n.uid != uid]
+
+    def promised_rows(self) -> set[int]:
+        """Those whose node somebody waits for."""
+        return {self.nodes.row_of[node] for node in self._promises}
 
     def promised_among(self, rows: Ints, priority: int) -> Ints:
         """Those of `rows` where room is promised to pods of at least this priority."""
@@ -193,6 +213,7 @@ class Cluster:
         self._placed[uid] = placed = Placed(uid, row, node, pod_signature, priority, pod, assumed)
         self._on_row[row][uid] = placed
         self.priorities[priority] += 1
+        self.signatures[pod_signature] += 1
         rows = self.groups.get(group)
         if rows is None:
             rows = self.groups[group] = {}
@@ -208,6 +229,7 @@ class Cluster:
         if not self._on_row[row]:
             del self._on_row[row]
         _decrease(self.priorities, placed.priority)
+        _decrease(self.signatures, placed.signature)
         rows = self.groups[group]
         rows[row] -= 1
         if not rows[row]:

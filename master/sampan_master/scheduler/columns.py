@@ -6,26 +6,31 @@ rows named since it last looked. A row exists as long as its Node does or pods a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from sampan_api import meta
 from sampan_api.meta import Object
 
+from sampan_master.scheduler.changelog import ChangeLog
+from sampan_master.scheduler.codes import ABSENT, Codes, Ints, Rows
 from sampan_master.scheduler.images import NodeImages
 from sampan_master.scheduler.requests import amounts
 from sampan_master.scheduler.signature import HostPort, Load, Taint, taints
 
+__all__ = ["ABSENT", "CPU", "MEMORY", "PODS", "Bools", "Ints", "LabelColumn", "NodeColumns", "Rows", "at", "only_row"]
+
 Bools: TypeAlias = npt.NDArray[np.bool_]
-Ints: TypeAlias = npt.NDArray[np.int64]
-Rows: TypeAlias = "slice | npt.NDArray[np.int64]"
-Entry = TypeVar("Entry")
+LabelColumn: TypeAlias = Codes[str]
+"""The values of one label key."""
 
 PODS, CPU, MEMORY = 0, 1, 2
-_FIRST_RESOURCES = ("pods", "cpu", "memory", "ephemeral-storage")
-ABSENT = -1
+_UNKNOWN = 4
+"""The row of all resources that nobody has and nobody uses: zeros."""
+_FIRST_RESOURCES = ("pods", "cpu", "memory", "ephemeral-storage", "")
 
 
 def at(table: Ints, rows: Rows) -> Ints:
@@ -41,70 +46,31 @@ def only_row(rows: Rows) -> int | None:
     return rows.start if isinstance(rows, slice) and rows.stop - rows.start == 1 else None
 
 
-class LabelColumn:
-    """The values of one label key as small integers, ABSENT where a node has no such label."""
-
-    def __init__(self, capacity: int) -> None:
-        self.codes: Ints = np.full(capacity, ABSENT, np.int64)
-        self.values: dict[str, int] = {}
-
-    def extract(self, rows: Ints) -> LabelColumn:
-        part = LabelColumn(0)
-        part.codes, part.values = self.codes[rows], self.values
-        return part
-
-    def put(self, row: int, value: str | None) -> None:
-        self.codes[row] = ABSENT if value is None else self.values.setdefault(value, len(self.values))
-
-
-class ChangeLog(Generic[Entry]):
-    """Changes in their order. A position is the number of changes ever written; old ones are forgotten."""
-
-    def __init__(self, keep: int = 1 << 16) -> None:
-        self._keep = keep
-        self._entries: list[Entry] = []
-        self._forgotten = 0
-
-    @property
-    def position(self) -> int:
-        return self._forgotten + len(self._entries)
-
-    def append(self, entry: Entry) -> None:
-        self._entries.append(entry)
-        if len(self._entries) > 2 * self._keep:
-            del self._entries[: self._keep]
-            self._forgotten += self._keep
-
-    def since(self, position: int) -> list[Entry] | None:
-        """What was written since `position`; None when that is no longer known."""
-        if position < self._forgotten:
-            return None
-        return self._entries[position - self._forgotten :]
-
-
 class NodeColumns:
     def __init__(self, capacity: int = 64) -> None:
         self._capacity = capacity
         self.resources: dict[str, int] = {name: i for i, name in enumerate(_FIRST_RESOURCES)}
         self.live: Bools = np.zeros(capacity, np.bool_)
         self.unschedulable: Bools = np.zeros(capacity, np.bool_)
-        self.taint_class: Ints = np.zeros(capacity, np.int64)
+        self.taints: Codes[tuple[Taint, ...]] = Codes(capacity)
         self.allocatable: Ints = np.zeros((len(self.resources), capacity), np.int64)
         self.requested: Ints = np.zeros((len(self.resources), capacity), np.int64)
         self.scoring_requested: Ints = np.zeros((2, capacity), np.int64)
         self.row_numbers: Ints = np.arange(capacity, dtype=np.int64)
         self.names: list[str] = []
         self.row_of: dict[str, int] = {}
-        self.taint_classes: list[tuple[Taint, ...]] = [()]
         self.ports: dict[HostPort, Ints] = {}
+        """How many pods of each row use a port; those that somebody uses."""
         self.images = NodeImages()
         self.promised: dict[int, Ints] = {}
         """priority -> [resource, row]: room promised to pods of that priority that are not there yet."""
-        self.node_changes: ChangeLog[int] = ChangeLog()
-        self.changes: ChangeLog[int] = ChangeLog()
+        self.node_changes: ChangeLog[int] = ChangeLog(lambda: self._capacity)
+        self.changes: ChangeLog[int] = ChangeLog(lambda: self._capacity)
         self._objects: list[Object | None] = []
+        self._label_keys: Counter[str] = Counter()
+        """How many nodes have a label of this key."""
         self._label_columns: dict[str, LabelColumn] = {}
-        self._class_of_taints: dict[tuple[Taint, ...], int] = {(): 0}
+        self._no_label: LabelColumn = Codes(capacity)
         self._free: list[int] = []
         self.live_count = 0
 
@@ -126,18 +92,15 @@ class NodeColumns:
         row = self._row(name)
         self.images.put(row, node)
         before = self._objects[row]
-        if before is not None and _scheduling_view(before) == _scheduling_view(node):
-            self._objects[row] = node
-            return False
         self._objects[row] = node
+        if before is not None and _scheduling_view(before) == _scheduling_view(node):
+            return False
         self.live_count += not self.live[row]
         self.live[row] = True
         self.unschedulable[row] = bool((node.get("spec") or {}).get("unschedulable"))
-        self.taint_class[row] = self._taint_class(taints(node))
+        self.taints.put(row, taints(node))
         self._put_allocatable(row, amounts((node.get("status") or {}).get("allocatable")))
-        labels = meta.labels(node)
-        for key, column in self._label_columns.items():
-            column.put(row, labels.get(key))
+        self._put_labels(row, {} if before is None else meta.labels(before), meta.labels(node))
         self._changed(row)
         return True
 
@@ -145,10 +108,13 @@ class NodeColumns:
         row = self.row_of.get(name)
         if row is None or not self.live[row]:
             return
+        node = self._objects[row]
         self.live[row] = False
         self.live_count -= 1
         self._objects[row] = None
         self.allocatable[:, row] = 0
+        self.taints.put(row, None)
+        self._put_labels(row, meta.labels(node) if node is not None else {}, {})
         self.images.remove(row)
         self._changed(row)
         self._release(row)
@@ -170,7 +136,7 @@ class NodeColumns:
         if level is None:
             level = self.promised[priority] = np.zeros_like(self.requested)
         for name, amount in load.requests:
-            index = self.resource(name)
+            index = self._resource(name)  # first: a new resource makes new arrays
             level = self.promised[priority]
             level[index, row] += sign * amount
         level[PODS, row] += sign
@@ -185,24 +151,21 @@ class NodeColumns:
         return None if not levels else levels[0] if len(levels) == 1 else np.sum(levels, axis=0)
 
     def label_column(self, key: str) -> LabelColumn:
-        """The column of a label key, made when a pod first asks about it."""
+        """The column of a label key, made when a pod first asks about it; of keys that no node has there is one for
+        all. Good until a Node changes."""
         column = self._label_columns.get(key)
         if column is None:
-            column = self._label_columns[key] = LabelColumn(self._capacity)
+            if key not in self._label_keys:
+                return self._no_label
+            column = self._label_columns[key] = Codes(self._capacity)
             for row, node in enumerate(self._objects):
                 if node is not None:
                     column.put(row, meta.labels(node).get(key))
         return column
 
     def resource(self, name: str) -> int:
-        index = self.resources.get(name)
-        if index is None:
-            index = self.resources[name] = len(self.resources)
-            empty = np.zeros((1, self._capacity), np.int64)
-            self.allocatable = np.vstack((self.allocatable, empty))
-            self.requested = np.vstack((self.requested, empty))
-            self.promised = {level: np.vstack((amounts, empty)) for level, amounts in self.promised.items()}
-        return index
+        """Where to read what there is of a resource, and what is used."""
+        return self.resources.get(name, _UNKNOWN)
 
     def extract(self, rows: Ints) -> NodeColumns:
         """A copy of these rows alone, to be changed freely: row i of it is row `rows[i]` of this."""
@@ -211,12 +174,15 @@ class NodeColumns:
     def use(self, row: int, load: Load, sign: int) -> None:
         self.requested[PODS, row] += sign
         for name, amount in load.requests:
-            resource = self.resource(name)  # first: a new resource makes a new array
+            resource = self._resource(name)  # first: a new resource makes a new array
             self.requested[resource, row] += sign * amount
         self.scoring_requested[0, row] += sign * load.scoring_requests[0]
         self.scoring_requested[1, row] += sign * load.scoring_requests[1]
         for port in load.ports:
-            self.port(port)[row] += sign
+            column = self.port(port)
+            column[row] += sign
+            if not column[row] and not column.any():
+                del self.ports[port]
         self.changes.append(row)
 
     def port(self, port: HostPort) -> Ints:
@@ -227,22 +193,45 @@ class NodeColumns:
         return column
 
     def _put_allocatable(self, row: int, values: Mapping[str, int]) -> None:
-        for name in values:
-            self.resource(name)
         self.allocatable[:, row] = 0
         for name, value in values.items():
-            self.allocatable[self.resources[name], row] = value
+            if value:
+                resource = self._resource(name)  # first: a new resource makes a new array
+                self.allocatable[resource, row] = value
+
+    def _put_labels(self, row: int, before: Mapping[str, str], labels: Mapping[str, str]) -> None:
+        self._label_keys.update(labels.keys() - before.keys())
+        for key in before.keys() - labels.keys():
+            self._label_keys[key] -= 1
+            if not self._label_keys[key]:
+                del self._label_keys[key]
+                self._label_columns.pop(key, None)
+        for key, column in self._label_columns.items():
+            column.put(row, labels.get(key))
+
+    def _resource(self, name: str) -> int:
+        """Where to write about a resource: a row that nobody uses any more, or a new one."""
+        index = self.resources.get(name)
+        if index is not None:
+            return index
+        unused = next((known for known, i in self.resources.items() if i > _UNKNOWN and self._is_unused(i)), None)
+        if unused is not None:
+            index = self.resources[name] = self.resources.pop(unused)
+            return index
+        index = self.resources[name] = len(self.resources)
+        empty = np.zeros((1, self._capacity), np.int64)
+        self.allocatable = np.vstack((self.allocatable, empty))
+        self.requested = np.vstack((self.requested, empty))
+        self.promised = {level: np.vstack((amounts, empty)) for level, amounts in self.promised.items()}
+        return index
+
+    def _is_unused(self, resource: int) -> bool:
+        tables = (self.allocatable, self.requested, *self.promised.values())
+        return not any(table[resource].any() for table in tables)
 
     def _changed(self, row: int) -> None:
         self.node_changes.append(row)
         self.changes.append(row)
-
-    def _taint_class(self, node_taints: tuple[Taint, ...]) -> int:
-        known = self._class_of_taints.get(node_taints)
-        if known is None:
-            known = self._class_of_taints[node_taints] = len(self.taint_classes)
-            self.taint_classes.append(node_taints)
-        return known
 
     def _row(self, name: str) -> int:
         row = self.row_of.get(name)
@@ -273,13 +262,13 @@ class NodeColumns:
         self.row_numbers = np.arange(self._capacity, dtype=np.int64)
         self.live = np.concatenate((self.live, np.zeros(more, np.bool_)))
         self.unschedulable = np.concatenate((self.unschedulable, np.zeros(more, np.bool_)))
-        self.taint_class = np.concatenate((self.taint_class, np.zeros(more, np.int64)))
         self.allocatable = np.pad(self.allocatable, ((0, 0), (0, more)))
         self.requested = np.pad(self.requested, ((0, 0), (0, more)))
         self.scoring_requested = np.pad(self.scoring_requested, ((0, 0), (0, more)))
         self.promised = {level: np.pad(amounts, ((0, 0), (0, more))) for level, amounts in self.promised.items()}
-        for column in self._label_columns.values():
-            column.codes = np.concatenate((column.codes, np.full(more, ABSENT, np.int64)))
+        self.taints.grow(more)
+        for column in (self._no_label, *self._label_columns.values()):
+            column.grow(more)
         self.ports = {port: np.pad(used, (0, more)) for port, used in self.ports.items()}
 
 
@@ -288,9 +277,8 @@ class _Extract(NodeColumns):
 
     def __init__(self, whole: NodeColumns, rows: Ints) -> None:
         self._whole, self._rows, self._capacity = whole, rows, int(rows.size)
-        self.resources, self.taint_classes = dict(whole.resources), whole.taint_classes
+        self.resources, self.taints = dict(whole.resources), whole.taints.extract(rows)
         self.live, self.unschedulable = whole.live[rows], whole.unschedulable[rows]
-        self.taint_class = whole.taint_class[rows]
         self.allocatable, self.requested = at(whole.allocatable, rows), at(whole.requested, rows)
         self.scoring_requested = at(whole.scoring_requested, rows)
         self.row_numbers = np.arange(self._capacity, dtype=np.int64)

@@ -29,6 +29,7 @@ from sampan_master.scheduler.signature import Signature
 INFEASIBLE = -1
 V = TypeVar("V")
 _KEPT_BYTES = 48 << 20
+_MOST_KEPT = 2048
 _STATE_ARRAYS = 8
 
 
@@ -328,12 +329,14 @@ class Engine:
         return away
 
     def _recall(self, caches: OrderedDict[Hashable, V], key: Hashable, make: Callable[[], V], arrays: int = 1) -> V:
-        """The cache of `key`, made when missing; the one not used for longest is forgotten. Each has about so many
+        """The cache of `key`, made when missing; those not used for longest are forgotten. Each has about so many
         arrays with an entry per row."""
         cache = caches.get(key)
         if cache is None:
             cache = caches[key] = make()
-            if len(caches) > max(16, _KEPT_BYTES // (8 * arrays * max(self.nodes.size, 1))) or len(caches) > 2048:
+            by_bytes = max(16, _KEPT_BYTES // (8 * arrays * max(self.nodes.size, 1)))
+            most = min(by_bytes, _MOST_KEPT, self.cluster.kinds_kept())
+            while len(caches) > most:
                 caches.popitem(last=False)
         else:
             caches.move_to_end(key)

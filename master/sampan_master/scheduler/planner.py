@@ -27,7 +27,7 @@ from sampan_master.scheduler.verdict import NEVER_PREEMPTS, WAITS_FOR_VICTIMS, V
 
 _CHECKS = 128
 """Kinds of waiting pods that are asked about at one go when something may help them."""
-_VERDICTS = 1000
+_VERDICTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +61,17 @@ Decision: TypeAlias = Bind | Evict | Refuse
 
 class Planner:
     def __init__(self, config: SchedulerConfig) -> None:
-        self.cluster, self.budgets = Cluster(), Budgets()
         self.queue = SchedulingQueue(config)
+        self.cluster, self.budgets = Cluster(self.queue.kinds), Budgets()
         self.engines = {p.scheduler_name: Engine(self.cluster, p, config.seed) for p in config.profiles}
         self._preemptions = {
             name: Preemption(engine, self.budgets, config.seed)
             for name, engine in self.engines.items()
             if engine.profile.preemption is not None
         }
-        self._verdicts: dict[Kind, tuple[tuple[int, int], Verdict]] = {}
+        self._verdicts: dict[Kind, Verdict] = {}
+        self._verdicts_of = (-1, -1, -1)
+        """The moment they are all of."""
         self._to_check: dict[Kind, str] = {}
         """Kinds that may be helped, by what."""
         self._looked_at = 0
@@ -145,8 +147,10 @@ class Planner:
     def requeue(self, now: float) -> None:
         """Lets go of pods that have been helped, or whose time has come. `checks_left` says whether to call again."""
         changes = self.cluster.nodes.changes
-        for row in set(changes.since(self._looked_at) or ()) if self.cluster.nominated else ():
-            self._check_nominated(row, now)
+        if self.cluster.nominated:
+            changed = changes.since(self._looked_at)
+            for row in self.cluster.promised_rows() if changed is None else set(changed):
+                self._check_nominated(row, now)
         self._looked_at = changes.position
         for _ in range(min(_CHECKS, len(self._to_check))):
             kind = next(iter(self._to_check))
@@ -165,13 +169,14 @@ class Planner:
         engine = self.engines[kind.profile]
         if uid in self.cluster.nominated:
             return explain(engine, kind.signature, uid=uid, priority=kind.priority)
-        position = (self.cluster.nodes.changes.position, self.cluster.namespace_position)
+        cluster = self.cluster
+        moment = (cluster.nodes.changes.position, cluster.namespace_position, cluster.workloads.position)
+        if moment != self._verdicts_of or len(self._verdicts) >= _VERDICTS:
+            self._verdicts, self._verdicts_of = {}, moment
         known = self._verdicts.get(kind)
-        if known is None or known[0] != position:
-            if len(self._verdicts) > _VERDICTS:
-                self._verdicts.clear()
-            known = self._verdicts[kind] = (position, explain(engine, kind.signature, priority=kind.priority))
-        return known[1]
+        if known is None:
+            known = self._verdicts[kind] = explain(engine, kind.signature, priority=kind.priority)
+        return known
 
     def _no_node(self, waiting: Waiting, uid: str, now: float) -> Decision:
         kind, verdict = waiting.kind, self.verdict(waiting)

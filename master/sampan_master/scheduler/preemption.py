@@ -39,7 +39,7 @@ BY_SCHEDULER = "PreemptionByScheduler"
 """The reason of the condition DisruptionTarget on a victim (KEP-3329)."""
 _NOT_STARTED = 1 << 40
 _CRITERIA = 5
-_REMEMBERED = 32
+_REMEMBERED, _SPARE = 32, 4
 _AT_ONCE = 100
 """Rows that are tried together when costs cannot be kept."""
 
@@ -53,14 +53,14 @@ class Victims(NamedTuple):
 @dataclass(slots=True)
 class _Costs:
     """`table[criterion, row]`, smaller is better; `possible` says on which rows eviction opens the node at all, and
-    `victims` whose."""
+    `victims` whose: uids, so that no pod outlives its deletion here."""
 
     position: int
     starts: int
     budgets: int
     table: Ints
     possible: Bools
-    victims: dict[int, Victims]
+    victims: dict[int, tuple[str, ...]]
 
 
 class Preemption:
@@ -83,7 +83,7 @@ class Preemption:
             costs = self._costs(pod, priority)
             cheapest = _cheapest(costs)
             if cheapest is not None and cheapest not in own:
-                found.append(costs.victims[cheapest])
+                found.append(self._known_victims(costs, cheapest))
         return min((victims for victims in found if victims.pods), key=_cost, default=None)
 
     def waits(self, uid: str, priority: int, rows: Ints) -> bool:
@@ -163,19 +163,25 @@ class Preemption:
         else:
             rows = np.array([row for row in set(changed) if nodes.live[row]], np.int64)
             kept.possible[changed] = False
+            for row in changed:
+                kept.victims.pop(row, None)
         found = self.dry_run(pod, "", priority, rows) if rows.size else []
         for victims in found:
-            row = victims.row
-            kept.possible[row] = bool(victims.pods)
-            kept.victims[row] = victims
             if victims.pods:
-                kept.table[:, row] = _cost(victims)
+                kept.possible[victims.row] = True
+                kept.victims[victims.row] = tuple(placed.uid for placed in victims.pods)
+                kept.table[:, victims.row] = _cost(victims)
         kept.position, kept.starts, kept.budgets = nodes.changes.position, starts.position, self._budgets.position
         self._kept[key] = kept
         self._kept.move_to_end(key)
-        if len(self._kept) > _REMEMBERED:
+        while len(self._kept) > min(_REMEMBERED, _SPARE + self._cluster.kinds_waiting):
             self._kept.popitem(last=False)
         return kept
+
+    def _known_victims(self, costs: _Costs, row: int) -> Victims:
+        """They are there: whatever comes or goes changes the row."""
+        pods = [placed for uid in costs.victims[row] if (placed := self._cluster.placed(uid)) is not None]
+        return Victims(row, pods, int(costs.table[0, row]))
 
     def _try_some(self, pod: Signature, uid: str, priority: int, rows: Ints) -> list[Victims]:
         """Candidates from a random row on, until there are enough, one of them at least without violations."""

@@ -89,6 +89,8 @@ class SchedulingQueue:
     def __init__(self, config: SchedulerConfig) -> None:
         self._config = config
         self._pods: dict[str, Waiting] = {}
+        self.kinds: Counter[Kind] = Counter()
+        """How many pods of each kind are known."""
         self._active: list[tuple[int, float, int, Waiting]] = []
         self._backing_off: list[tuple[float, int, Waiting]] = []
         self._unschedulable: defaultdict[Kind, set[Waiting]] = defaultdict(set)
@@ -121,6 +123,9 @@ class SchedulingQueue:
             waiting.pod = pod
             return
         self._leave(waiting)
+        if event is Event.POD_UPDATE:
+            self._forget(waiting.kind)
+        self.kinds[kind] += 1
         waiting.pod, waiting.kind = pod, kind
         if _gated(pod):
             waiting.place = Place.GATED
@@ -132,6 +137,7 @@ class SchedulingQueue:
         waiting = self._pods.pop(uid, None)
         if waiting is not None:
             self._leave(waiting)
+            self._forget(waiting.kind)
 
     def pop(self) -> Waiting | None:
         """The next pod to try, or None. It stays known until `remove`; a failure puts it back."""
@@ -199,6 +205,11 @@ class SchedulingQueue:
 
     def has_active(self) -> bool:
         return bool(self._active)
+
+    def _forget(self, kind: Kind) -> None:
+        self.kinds[kind] -= 1
+        if not self.kinds[kind]:
+            del self.kinds[kind]
 
     def _is_mine(self, waiting: Waiting) -> bool:
         return waiting.place is Place.OUT and self._pods.get(meta.uid(waiting.pod)) is waiting

@@ -165,7 +165,7 @@ def _node_name(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
 def _taints(asked: Asked, row: int, refusal: Refusal) -> list[Change]:
     """All taints that are not tolerated, where the plug-in names the first of them."""
     nodes, tolerations = asked.engine.nodes, asked.signature.placement.tolerations
-    taints = nodes.taint_classes[nodes.taint_class[row]]
+    taints = nodes.taints.value(row) or ()
     stand_in_the_way = [t for t in taints if taint_toleration.untolerated((t,), tolerations)]
     if nodes.unschedulable[row]:
         stand_in_the_way = [t for t in stand_in_the_way if t.key != CORDON]

@@ -129,23 +129,21 @@ class Signature:
     relations: Relations
 
 
-_REMEMBERED = 4096
 _CONTAINER = ("resources", "ports", "image", "restartPolicy")
 _SPEC = ("nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "overhead", "resources", "hostNetwork")
-_known: dict[bytes, Signature] = {}
+_known: WeakValueDictionary[bytes, Signature] = WeakValueDictionary()
 _interned: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 
 
 def signature(pod: Object, node_name: str = "") -> Signature:
-    """Replicas of one template differ in nothing that is looked at here, so the work is done for the first of them.
+    """Replicas of one template differ in nothing that is looked at here, so the work is done for the first of them, and
+    not again as long as somebody holds its signature.
 
     `node_name` is the node the pod insists on; that of a pod which is bound already does not count.
     """
     key = orjson.dumps(_essence(pod, node_name))
     known = _known.get(key)
     if known is None:
-        if len(_known) >= _REMEMBERED:
-            _known.clear()
         parts = (_placement(pod["spec"], node_name), _load(pod), _relations(pod))
         known = _known[key] = _intern(Signature, *parts)
     return known

@@ -60,17 +60,22 @@ class _Namespace:
 
 
 class Workloads:
+    """`position` rises with every change."""
+
     def __init__(self) -> None:
+        self.position = 0
         self._namespaces: dict[str, _Namespace] = {}
 
     def put(self, resource: Resource, obj: Object) -> None:
         """Takes a new or changed object of one of the `WATCHED` resources."""
+        self.position += 1
         namespace = self._namespaces.get(meta.namespace(obj))
         if namespace is None:
             namespace = self._namespaces[meta.namespace(obj)] = _Namespace()
         namespace.put(resource.kind, meta.name(obj), _selector(resource, obj))
 
     def remove(self, resource: Resource, obj: Object) -> None:
+        self.position += 1
         namespace = self._namespaces.get(meta.namespace(obj))
         if namespace is not None:
             namespace.remove(resource.kind, meta.name(obj))

@@ -25,6 +25,8 @@ from sampan_master.scheduler.signature import Relations
 
 _Selection: TypeAlias = "tuple[LabelSelector, frozenset[str], LabelSelector]"
 _FEW = 64
+_TERMS = 4
+"""Of each kind of pod so many may be kept."""
 
 
 class PodsOnRows:
@@ -143,7 +145,7 @@ class AffinityIndex:
         key: tuple[_Selection, ...] = tuple(term[1:] for term in terms)
         known = self._selected.get(key)
         if known is None:
-            if len(self._selected) >= self._remembered:
+            if len(self._selected) >= min(self._remembered, cluster.kinds_kept(_TERMS)):
                 self._forget_selected()
             known = self._selected[key] = PodsOnRows()
             self._count(cluster, terms, known)
@@ -155,7 +157,7 @@ class AffinityIndex:
         self._sync(cluster)
         known = self._holding.get(pod)
         if known is None or known[0] != self._version:
-            if len(self._holding) >= self._remembered:
+            if len(self._holding) >= min(self._remembered, cluster.kinds_kept()):
                 self._holding.clear()
             found = [
                 (held, self._held[held])

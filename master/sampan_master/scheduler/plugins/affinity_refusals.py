@@ -114,9 +114,7 @@ class Refuser:
         return Refusal(self._plugin, reason, rows, np.full(rows.size, hopeless), need, have, tuple(words))
 
     def _domain(self, key: str, row: int) -> str:
-        column = self._cluster.nodes.label_column(key)
-        code = column.codes[row]
-        return f"{key}={next((value for value, known in column.values.items() if known == code), '')}"
+        return f"{key}={self._cluster.nodes.label_column(key).value(row) or ''}"
 
     def _name(self, row: int, is_in_the_way: Callable[[Relations], bool]) -> str:
         for placed in self._cluster.pods_on(row):

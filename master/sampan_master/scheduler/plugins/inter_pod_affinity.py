@@ -158,7 +158,7 @@ class State:
     def _known_effects(self, other: Relations) -> tuple[tuple[Domains, int], ...]:
         effects = self._effects.get(other)
         if effects is None:
-            if len(self._effects) >= _REMEMBERED:
+            if len(self._effects) >= min(_REMEMBERED, self._cluster.kinds_kept()):
                 self._effects.clear()
             effects = self._effects[other] = tuple(self._effects_of(other))
         return effects

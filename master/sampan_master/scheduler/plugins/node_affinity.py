@@ -161,9 +161,7 @@ def _all(nodes: NodeColumns, requirements: tuple[Requirement, ...], rows: Rows) 
         else:
             matches = value_matches(requirement)
             column = nodes.label_column(requirement.key)
-            # The verdict of ABSENT comes last in the table, where index -1 finds it.
-            table = [*map(matches, column.values), matches(None)]
-            result = result & np.array(table, np.bool_)[column.codes[rows]]
+            result = result & column.look_up(rows, matches, matches(None), np.bool_)
     return result
 
 

@@ -101,9 +101,8 @@ def used_and_capacity(nodes: NodeColumns, pod: Signature, name: str, rows: Rows)
         asked = dict(pod.load.requests).get(name, 0)
         if not counts_for(name, asked):
             return None
-        resource = nodes.resource(name)  # first: a new resource makes new arrays
-        used = nodes.requested[resource, rows] + asked
-    capacity = nodes.allocatable[nodes.resources[name], rows]
+        used = nodes.requested[nodes.resource(name), rows] + asked
+    capacity = nodes.allocatable[nodes.resource(name), rows]
     return used, capacity, capacity > 0
 
 

@@ -1,7 +1,7 @@
 """TaintToleration: NoSchedule and NoExecute taints refuse a pod that does not tolerate them; each PreferNoSchedule
 taint it does not tolerate lowers the score.
 
-Nodes with equal taints are one class, so the question is asked once per class and looked up per node.
+Nodes with equal taints are asked about once.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _HARD = ("NoSchedule", "NoExecute")
 
 
 def mask(nodes: NodeColumns, pod: Signature, rows: Rows) -> Bools:
-    tolerated = [untolerated(taints, pod.placement.tolerations) is None for taints in nodes.taint_classes]
-    return np.array(tolerated, np.bool_)[nodes.taint_class[rows]]
+    tolerations = pod.placement.tolerations
+    return nodes.taints.look_up(rows, lambda taints: untolerated(taints, tolerations) is None, True, np.bool_)
 
 
 def refuse(nodes: NodeColumns, pod: Signature, rows: Ints) -> list[Refusal]:
     by_taint: dict[Taint, list[Ints]] = {}
-    classes = nodes.taint_class[rows]
-    for taint_class in np.unique(classes):
-        taint = untolerated(nodes.taint_classes[taint_class], pod.placement.tolerations)
-        if taint is not None:
-            by_taint.setdefault(taint, []).append(rows[classes == taint_class])
+    codes = nodes.taints.codes[rows]
+    for taints, code in nodes.taints.values.items():
+        taint, there = untolerated(taints, pod.placement.tolerations), codes == code
+        if taint is not None and there.any():
+            by_taint.setdefault(taint, []).append(rows[there])
     return [_refusal(taint, np.concatenate(parts)) for taint, parts in by_taint.items()]
 
 
@@ -44,8 +44,8 @@ def str_of(taint: Taint) -> str:
 
 
 def vector(nodes: NodeColumns, pod: Signature, rows: Rows) -> Ints:
-    counts = [count_preferred(taints, pod.placement.tolerations) for taints in nodes.taint_classes]
-    return np.array(counts, np.int64)[nodes.taint_class[rows]]
+    tolerations = pod.placement.tolerations
+    return nodes.taints.look_up(rows, lambda taints: count_preferred(taints, tolerations), 0, np.int64)
 
 
 def untolerated(taints: tuple[Taint, ...], tolerations: tuple[Toleration, ...]) -> Taint | None:

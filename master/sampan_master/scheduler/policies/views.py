@@ -35,9 +35,7 @@ class Nodes:
 
     def label(self, key: str) -> Texts:
         """The value of a label, "" where a node has none."""
-        column = self._columns.label_column(key)
-        values = np.array([*column.values, ""], np.object_)
-        return _sealed(values[column.codes[self._rows]])
+        return _sealed(self._columns.label_column(key).look_up(self._rows, str, "", np.object_))
 
     def has_label(self, key: str) -> npt.NDArray[np.bool_]:
         return _sealed(self._columns.label_column(key).codes[self._rows] != ABSENT)
@@ -61,9 +59,8 @@ class Nodes:
         return _sealed(self._columns.unschedulable[self._rows])
 
     def has_taint(self, key: str) -> npt.NDArray[np.bool_]:
-        classes = self._columns.taint_classes
-        tainted = np.array([any(taint.key == key for taint in taints) for taints in classes], np.bool_)
-        return _sealed(tainted[self._columns.taint_class[self._rows]])
+        taints = self._columns.taints
+        return _sealed(taints.look_up(self._rows, lambda there: any(t.key == key for t in there), False, np.bool_))
 
     @property
     def objects(self) -> list[Object]:
@@ -71,9 +68,7 @@ class Nodes:
         return [self._columns.node(row) or {} for row in self._rows.tolist()]
 
     def _amounts(self, table: Ints, resource: str) -> Floats:
-        index = self._columns.resources.get(resource)
-        if index is None:
-            return _sealed(np.zeros(len(self), np.float64))
+        index = self._columns.resource(resource)
         return _sealed(table[index][self._rows] / (1000 if resource == "cpu" else 1))
 
 

@@ -34,13 +34,14 @@ from sampan_master.scheduler.signature import Relations, Signature
 
 __all__ = ["NAME", "NO_LABEL", "PLUGIN", "REASON", "plugin"]
 
-_REMEMBERED = 4096
-
 
 class SpreadState:
     """`moved` is only for what is supposed: what happens is counted by the index."""
 
-    def __init__(self, hard: list[HardConstraint], soft: SoftLayout | None, soft_counts: list[DomainCounts]) -> None:
+    def __init__(
+        self, cluster: Cluster, hard: list[HardConstraint], soft: SoftLayout | None, soft_counts: list[DomainCounts]
+    ) -> None:
+        self._cluster = cluster
         self._hard, self._soft, self._soft_counts = hard, soft, soft_counts
         self._counts = list(dict.fromkeys([constraint.counts for constraint in hard] + soft_counts))
         self._counted_by: dict[Relations, list[DomainCounts]] = {}
@@ -59,7 +60,7 @@ class SpreadState:
     def _counting(self, pod: Relations) -> list[DomainCounts]:
         counted_by = self._counted_by.get(pod)
         if counted_by is None:
-            if len(self._counted_by) >= _REMEMBERED:
+            if len(self._counted_by) >= self._cluster.kinds_kept():
                 self._counted_by.clear()
             counted_by = self._counted_by[pod] = [counts for counts in self._counts if counts.selects(pod)]
         return counted_by
@@ -94,13 +95,13 @@ def _state(
             counts = index.counts(cluster, topology, relations.namespace, constraint.selector)
             made.append(HardConstraint(constraint, counts, matches(constraint.selector, dict(relations.labels))))
     if not soft:
-        return SpreadState(made, None, [])
+        return SpreadState(cluster, made, None, [])
     rows = index.layout("rows", partial(by_row, nodes))
     make = partial(soft_layout, nodes, pod, soft, rows, require_all=require_all)
     layout = index.layout((pod.placement, asked[1], require_all), make)
     counts_of = partial(index.counts, cluster, namespace=relations.namespace)
     soft_counts = [counts_of(t, selector=c.selector) for t, c in zip(layout.topologies, soft, strict=True)]
-    return SpreadState(made, layout, soft_counts)
+    return SpreadState(cluster, made, layout, soft_counts)
 
 
 def plugin(args: Mapping[str, Any]) -> Plugin:

@@ -28,6 +28,8 @@ _KEPT_BYTES = 64 << 20
 _LAYOUT_BYTES = 80
 """Of each row, about."""
 _FEW = 8
+_OF_A_KIND = 8
+"""Counts and layouts that may be kept for each kind of pod."""
 
 
 class DomainCounts:
@@ -67,17 +69,20 @@ class _Group:
 
 class SpreadIndex:
     """What is counted in one cluster. `generation` rises when all was given up, because a Node changed or it had become
-    more than `kept_bytes`: what holds counts must then ask for them anew."""
+    more than `kept_bytes`, or more than the kinds of pods that are there can ask for: what holds counts must then ask
+    for them anew."""
 
     def __init__(self) -> None:
         self.kept_bytes = _KEPT_BYTES
         self.generation = 0
+        self._most = 0
         self._made_at = (-1, -1)
         self._position = -1
         self._read_all({})
 
     def sync(self, cluster: Cluster) -> None:
         nodes, moves = cluster.nodes, cluster.moves
+        self._most = cluster.kinds_kept(_OF_A_KIND)
         made_at = (nodes.node_changes.position, nodes.size)
         if made_at != self._made_at:
             self._made_at = made_at
@@ -119,7 +124,7 @@ class SpreadIndex:
         return made
 
     def _make_room(self) -> None:
-        if self._bytes > self.kept_bytes:
+        if self._bytes > self.kept_bytes or len(self._layouts) + len(self._counts) > self._most:
             self._give_up()
 
     def _give_up(self) -> None:
