@@ -65,6 +65,7 @@ class Master:
 @asynccontextmanager
 async def running(settings: Settings, clock: Clock) -> AsyncIterator[Master]:
     """Everything up and serving inside the block, and down again after it, in the opposite order."""
+    scheduler_config = scheduler.read_config(settings.scheduler_config)
     async with AsyncExitStack() as stack:
         stack.enter_context(data_dir.claimed(settings.data_dir))
         authority = Authority.load_or_create(settings.data_dir / "pki", clock)
@@ -88,7 +89,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Master]:
         api.use_streams(node_link)
         addresses = tuple(Address(*address[:2]) for address in api.addresses) or settings.listen
         write_access_files(settings, authority, addresses, node_link)
-        background = _background(settings, authority, store, cache, api, clock)
+        background = _background(settings, scheduler_config, authority, store, cache, api, clock)
         tasks = [asyncio.create_task(keep_running(name, part, clock), name=name) for name, part in background.items()]
         stack.push_async_callback(_cancel, tasks)
         gc.collect()
@@ -116,12 +117,17 @@ def write_access_files(
 
 
 def _background(
-    settings: Settings, authority: Authority, store: Store, cache: Cache, api: ApiServer, clock: Clock
+    settings: Settings,
+    scheduler_config: scheduler.SchedulerConfig,
+    authority: Authority,
+    store: Store,
+    cache: Cache,
+    api: ApiServer,
+    clock: Clock,
 ) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
     identity = data_dir.identity(settings.data_dir)
     scheduling = _part(api, SCHEDULER)
     controlling = _part(api, CONTROLLERS)
-    scheduler_config = scheduler.read_config(settings.scheduler_config)
     controllers_config = controllers.ControllersConfig(
         node_monitor_period_seconds=settings.node_monitor_period_seconds,
         node_monitor_grace_seconds=settings.node_monitor_grace_seconds,

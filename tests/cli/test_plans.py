@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sampan_cli.cli import run
+from sampan_cli.cluster import bringup, preflight, waiting
 from sampan_cli.cluster import plan as plans
 from sampan_cli.cluster.backoff import Backoff
 from sampan_cli.cluster.cgroups import hierarchies
 from sampan_cli.cluster.firewall import foreign_accepts
-from sampan_cli.cluster.plan import choose_subnet, components, make_plan
+from sampan_cli.cluster.plan import Component, choose_subnet, components, make_plan
 from sampan_cli.cluster.preflight import missing
 from sampan_cli.cluster.settings import ClusterSettings
 from sampan_cli.cluster.takedown import mounts_below
-from sampan_cli.errors import ClusterError, UsageError
+from sampan_cli.errors import CliError, ClusterError, UsageError
 from sampan_cli.verbs import up
 
 PLAN = make_plan(ClusterSettings("demo"), "10.77.0.0/24", (6443, 2, 3), (6, 3 << 30))
@@ -49,6 +54,70 @@ def test_etcd_is_first_and_agents_wait_for_token_and_runtime() -> None:
 def test_a_cluster_name_must_be_safe_in_paths(name: str) -> None:
     with pytest.raises(UsageError):
         ClusterSettings(name)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"port": 0}, "--port must be between 1 and 65535, not 0"),
+        ({"port": 70000}, "--port"),
+        ({"cluster_cidr": "10.244.0.0/33"}, "--cluster-cidr: "),
+        ({"cluster_cidr": "10.244.1.0/16"}, "has host bits set: write an IPv4 network such as 10.244.0.0/16"),
+        ({"cluster_cidr": "fd00::/48"}, "write an IPv4 network"),
+        ({"cluster_cidr": "10.244.0.0/25"}, "is too small: each node gets a /24 of it"),
+        ({"cluster_cidr": "10.0.0.0/8"}, "overlaps 10.96.0.0/12"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_starts(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        ClusterSettings(**wrong)
+
+
+def test_the_api_goes_to_the_next_port_that_nobody_has_and_the_nodes_do_not_need() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = int(taken.getsockname()[1])
+        assert bringup._api_port(port, set()) > port
+        assert bringup._api_port(port, {port + 1}) > port + 1
+    assert bringup._api_port(plans.NODE_LINK_PORT, set()) > plans.JOIN_PORT
+    with pytest.raises(ClusterError, match="no port from 65536 on is free"):
+        bringup._api_port(65536, set())
+
+
+def test_a_port_of_the_nodes_that_is_taken_on_all_addresses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        monkeypatch.setattr(bringup, "NODE_LINK_PORT", taken.getsockname()[1])
+        with pytest.raises(ClusterError, match="is taken on all addresses"):
+            bringup._api_port(6443, set())
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        monkeypatch.setattr(bringup, "NODE_LINK_PORT", elsewhere.getsockname()[1])
+        assert bringup._api_port(6443, set())
+
+
+def test_a_master_that_dies_while_it_is_waited_for_is_no_answer_and_its_log_is_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    log.write_text("cannot start: no")
+    answers = iter([CliError("refused"), CliError("refused")])
+    dead = iter([None, Component("master", (), log=str(log))])
+
+    def asked() -> bool:
+        raise next(answers)
+
+    monkeypatch.setattr(waiting, "crash_looping", lambda plan: next(dead))
+    with pytest.raises(ClusterError, match=r"master does not stay up.*\n  cannot start: no"):
+        waiting._until(asked, PLAN, 60, lambda: "")
+
+
+def test_an_interrupted_up_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(preflight, "check", interrupted)
+    assert run(["up", "--cluster", "lab"]) == 130
+    assert '"sampan up --cluster lab" goes on' in capsys.readouterr().err
 
 
 def test_backoff_is_fast_first_and_then_slower() -> None:

@@ -83,6 +83,15 @@ def test_a_taken_port_is_said_and_ends_the_process(start, tmp_path, capfd):
     assert "cannot start" in capfd.readouterr().err
 
 
+def test_a_wrong_scheduler_configuration_ends_it_before_anything_is_there(start, tmp_path, capfd):
+    config = tmp_path / "scheduler.yaml"
+    config.write_text("apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofles: []\n")
+    master = start("--in-memory", "--scheduler-config", str(config), directory=tmp_path / "data")
+    assert master.process.wait(15) == 1
+    assert 'profles: unknown field, did you mean "profiles"?' in capfd.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
 def test_parts_that_are_switched_off_do_not_run(start):
     master = start("--in-memory", "--components", "*,-scheduler")
     master.wait_until_ready()

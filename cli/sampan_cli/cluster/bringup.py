@@ -13,7 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sampan_cli.cluster import cgroups, machine, netns, ports, record
-from sampan_cli.cluster.plan import Plan, choose_subnet, components, directories, make_plan
+from sampan_cli.cluster.plan import (
+    JOIN_PORT,
+    NODE_LINK_PORT,
+    Plan,
+    choose_subnet,
+    components,
+    directories,
+    make_plan,
+)
 from sampan_cli.cluster.record import SUPERVISOR, Phase
 from sampan_cli.cluster.settings import ClusterSettings
 from sampan_cli.cluster.supervisor import supervisor_command
@@ -37,6 +45,8 @@ def bring_up(settings: ClusterSettings, say: Say) -> Brought:
     with record.locked(settings.cluster):
         loaded = record.load(settings.cluster)
         if loaded and loaded[1] is Phase.UP and record.process(settings.cluster, SUPERVISOR):
+            # It may be there without it when the `up` that started the supervisor was interrupted.
+            set_up_machine(loaded[0], lambda _: None)
             return Brought(loaded[0], was_running=True)
         if loaded and loaded[1] is Phase.DOWN:
             raise ClusterError(
@@ -56,13 +66,24 @@ def _new_plan(settings: ClusterSettings) -> Plan:
 
     others = [loaded[0] for name in record.clusters() if (loaded := record.load(name))]
     taken = [*network.taken_subnets(), *(plan.subnet for plan in others)]
-    reserved = {plan.api_port for plan in others}
-    api = settings.port
-    while api in reserved or not ports.is_free(api):
-        api += 1
+    api = _api_port(settings.port, {plan.api_port for plan in others})
     client, peer = ports.any_free(2)
     subnet = choose_subnet(taken, settings.cluster_cidr)
     return make_plan(settings, subnet, (api, client, peer), machine_capacity())
+
+
+def _api_port(wanted: int, others: set[int]) -> int:
+    """The first from `wanted` on that is free. The master listens on the bridge's address too, for its nodes."""
+    for port in (NODE_LINK_PORT, JOIN_PORT):
+        if ports.is_taken_everywhere(port):
+            raise ClusterError(
+                f"port {port}, where nodes reach the master, is taken on all addresses (ss -ltnp shows who)"
+            )
+    reserved = {*others, NODE_LINK_PORT, JOIN_PORT}
+    free = (port for port in range(wanted, 65536) if port not in reserved and ports.is_free(port))
+    if (found := next(free, None)) is None:
+        raise ClusterError(f"no port from {wanted} on is free")
+    return found
 
 
 def _restarted(plan: Plan) -> Plan:

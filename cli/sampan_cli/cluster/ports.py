@@ -6,10 +6,20 @@ import socket
 
 
 def is_free(port: int) -> bool:
+    return _binds("127.0.0.1", port)
+
+
+def is_taken_everywhere(port: int) -> bool:
+    """Whether somebody listens on all addresses, so also on those that are made later. A loopback address that nobody
+    uses tells."""
+    return not _binds("127.77.77.77", port)
+
+
+def _binds(host: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ CLUSTER_CIDR = "10.244.0.0/16"
 SERVICE_CIDR = "10.96.0.0/12"
 """Where the master gives services their addresses from, unless it is told otherwise."""
 MAX_NODES = 200
+NODE_MASK = 24
+"""Size of the part of the pods' addresses that the master gives to a node."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 
@@ -39,6 +42,9 @@ class ClusterSettings:
             )
         if not 1 <= self.nodes <= MAX_NODES:
             raise UsageError(f"--nodes must be between 1 and {MAX_NODES}, not {self.nodes}")
+        if not 1 <= self.port <= 65535:
+            raise UsageError(f"--port must be between 1 and 65535, not {self.port}")
+        _check_cidr(self.cluster_cidr)
 
     @property
     def state_dir(self) -> Path:
@@ -47,6 +53,17 @@ class ClusterSettings:
     @property
     def run_dir(self) -> Path:
         return RUN_ROOT / self.cluster
+
+
+def _check_cidr(text: str) -> None:
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError as error:
+        raise UsageError(f"--cluster-cidr: {error}: write an IPv4 network such as {CLUSTER_CIDR}") from error
+    if network.prefixlen > NODE_MASK:
+        raise UsageError(f"--cluster-cidr {text} is too small: each node gets a /{NODE_MASK} of it")
+    if network.overlaps(ipaddress.IPv4Network(SERVICE_CIDR)):
+        raise UsageError(f"--cluster-cidr {text} overlaps {SERVICE_CIDR}, where services have their addresses")
 
 
 def kubeconfig_of(cluster: str) -> Path:

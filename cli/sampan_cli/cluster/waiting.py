@@ -27,13 +27,21 @@ Say = Callable[[str], None]
 def _until(question: Callable[[], bool], plan: Plan, timeout: float, what: Callable[[], str]) -> None:
     """Polls; on time-out, or when a process keeps dying, says what is missing and shows that log's end."""
     deadline = time.monotonic() + timeout
-    while not question():
+    while not _answered(question):
         failing = crash_looping(plan)
         if failing:
             raise ClusterError(f"{failing.name} does not stay up; its log {failing.log} ends with\n{tail(failing.log)}")
         if time.monotonic() > deadline:
             raise ClusterError(f"not within {timeout:g} s: {what()}\nSee: sampan status --logs")
         time.sleep(POLL_SECONDS)
+
+
+def _answered(question: Callable[[], bool]) -> bool:
+    """No answer is none yet: a master that has just been there may be starting again."""
+    try:
+        return question()
+    except CliError:
+        return False
 
 
 def crash_looping(plan: Plan) -> Component | None:

@@ -40,6 +40,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    try:
+        return _run(args)
+    except KeyboardInterrupt:
+        option = "" if args.cluster == "sampan" else f" --cluster {args.cluster}"
+        said = f'interrupted: "sampan up{option}" goes on with what is there, "sampan down{option}" takes it away'
+        print(said, file=sys.stderr)
+        raise
+
+
+def _run(args: argparse.Namespace) -> int:
     from sampan_cli.cluster import bringup, preflight, waiting
     from sampan_cli.cluster.settings import ClusterSettings, kubeconfig_of
 
@@ -50,6 +60,11 @@ def run(args: argparse.Namespace) -> int:
 
     preflight.check()
     _components(args.components)
+    if args.scheduler_config:
+        # The master runs in another directory.
+        args.scheduler_config = os.path.abspath(args.scheduler_config)
+        if not os.path.isfile(args.scheduler_config):
+            raise UsageError(f"--scheduler-config: {args.scheduler_config} is no file")
     options = {flag: getattr(args, flag.strip("-").replace("-", "_")) for flag in MASTER_FLAGS}
     settings = ClusterSettings(
         cluster=args.cluster,
