@@ -127,9 +127,19 @@ class Informer:
                 break
         if self._revision and int(page.resource_version) < int(self._revision):
             raise StaleList(f"listed at {page.resource_version} after {self._revision} was seen")
-        self._replace(objects)
+        if self._synced.is_set():
+            self._replace(objects)
+        else:
+            await self._fill(objects)
         self._revision = page.resource_version
         self._synced.set()
+
+    async def _fill(self, objects: dict[Key, Object]) -> None:
+        """Nobody relies on `items` yet, so all else may go on while tens of thousands of them are taken in."""
+        for number, (key, obj) in enumerate(objects.items(), 1):
+            self._put(key, obj)
+            if number % _PAGE == 0:
+                await asyncio.sleep(0)
 
     def _replace(self, objects: dict[Key, Object]) -> None:
         for key in [key for key in self._items if key not in objects]:

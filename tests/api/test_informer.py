@@ -102,6 +102,19 @@ async def test_it_lists_all_pages_then_follows_the_watch():
     assert run.informer.revision == "8"
 
 
+async def test_taking_in_a_long_first_list_does_not_hold_up_others():
+    run = Run([ObjectList([pod(str(number), 1) for number in range(5000)], "5")], [])
+    running = asyncio.create_task(run.informer.run())
+    while not run.told:
+        await asyncio.sleep(0)
+    assert len(run.told) < 1000
+    assert not run.informer.has_synced
+    await run.informer.synced()
+    running.cancel()
+    assert len(run.told) == 5000
+    assert run.informer.revision == "5"
+
+
 async def test_synced_waits_for_the_first_list():
     run = Run([ObjectList([pod("a", 1)], "5")], [])
     waiting = asyncio.create_task(run.informer.synced())

@@ -91,3 +91,11 @@ async def test_sync_says_when_it_wants_the_key_again(bench):
     bench.queue.add("a")
     await bench.clock.advance(20)
     assert bench.times("a") == [0, 7]
+
+
+async def test_many_keys_that_need_nothing_do_not_hold_up_others(bench):
+    for number in range(1000):
+        bench.queue.add(str(number))
+    while not bench.seen:
+        await asyncio.sleep(0)
+    assert len(bench.seen) <= 3

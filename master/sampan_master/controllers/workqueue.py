@@ -119,6 +119,8 @@ async def work(name: str, queue: WorkQueue[K], sync: Callable[[K], Awaitable[flo
                     queue.add_after(key, again)
             finally:
                 queue.done(key)
+            # Most keys need nothing but a look at the caches: thousands of them must not hold up everybody else.
+            await asyncio.sleep(0)
 
     try:
         async with asyncio.TaskGroup() as tasks:
