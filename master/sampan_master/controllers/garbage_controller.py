@@ -27,10 +27,12 @@ from sampan_master.controllers import garbage
 from sampan_master.controllers.garbage import Owner, Verdict
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.owners import Owners
+from sampan_master.controllers.try_all import try_all
 from sampan_master.controllers.workqueue import WorkQueue, work
 
 _LOOK_AGAIN = 2.0
 _ATTEMPTS = 5
+_AT_ONCE = 50
 
 
 class _Item(NamedTuple):
@@ -104,7 +106,7 @@ class GarbageController:
         references = meta.owner_references(obj)
         states = [await self._owners.state(obj, reference) for reference in references]
         self._tell_of_foreign_owners(resource, obj, states)
-        dependents = self._dependents(meta.uid(obj))
+        dependents = self._dependents(meta.uid(obj)) if Owner.WAITING in states else []
         verdict = garbage.judge(states, has_dependents=bool(dependents))
         if verdict is Verdict.DROP_REFERENCES:
             lost = [r["uid"] for r, state in zip(references, states, strict=True) if state is not Owner.SOLID]
@@ -137,10 +139,12 @@ class GarbageController:
 
     async def _orphan(self, resource: Resource, owner: Object) -> float | None:
         uid = meta.uid(owner)
-        for dependent_resource, dependent in await self._all_dependents(owner):
-            await self._edit(
-                dependent_resource, dependent, lambda now: {"ownerReferences": garbage.without(now, [uid]) or None}
-            )
+
+        def without(dependent: Object) -> dict[str, Any]:
+            return {"ownerReferences": garbage.without(dependent, [uid]) or None}
+
+        dependents = await self._all_dependents(owner)
+        await try_all((self._edit(of, dependent, without) for of, dependent in dependents), _AT_ONCE)
         await self._drop_finalizer(resource, owner, garbage.ORPHAN)
         return None
 

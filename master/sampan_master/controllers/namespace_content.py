@@ -9,6 +9,7 @@ from sampan_api.errors import AlreadyExists, Forbidden, NotFound, has_cause
 from sampan_api.meta import Object, with_path
 
 from sampan_master.controllers.informers import Informers
+from sampan_master.controllers.try_all import try_all
 from sampan_master.controllers.workqueue import WorkQueue, work
 
 _ROOT_CA = "kube-root-ca.crt"
@@ -41,12 +42,15 @@ class NamespaceContentController:
         namespace = self._namespaces.get(name)
         if namespace is None or meta.is_deleting(namespace):
             return
-        if self._accounts.get("default", name) is None:
-            await self._create(SERVICEACCOUNTS, {"metadata": {"name": "default", "namespace": name}})
-        if self._root_ca_pem:
-            await self._publish_root_ca(name)
+        await try_all([self._make_account(name), self._publish_root_ca(name)], at_once=1)
+
+    async def _make_account(self, namespace: str) -> None:
+        if self._accounts.get("default", namespace) is None:
+            await self._create(SERVICEACCOUNTS, {"metadata": {"name": "default", "namespace": namespace}})
 
     async def _publish_root_ca(self, namespace: str) -> None:
+        if not self._root_ca_pem:
+            return
         data = {"ca.crt": self._root_ca_pem}
         present = self._configmaps.get(_ROOT_CA, namespace)
         if present is None:

@@ -20,7 +20,7 @@ from dataclasses import replace
 from sampan_api import meta
 from sampan_api.client import LEASES, NODES, PODS, Client, EventType, PatchType
 from sampan_api.clock import Clock, rfc3339
-from sampan_api.errors import ApiError, NotFound
+from sampan_api.errors import ApiError, Conflict, NotFound
 from sampan_api.meta import Object, with_path
 from sampan_api.recorder import EventRecorder
 
@@ -28,6 +28,7 @@ from sampan_master.controllers import node_health, zones
 from sampan_master.controllers.config import ControllersConfig
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.node_health import Observation
+from sampan_master.controllers.try_all import try_all
 from sampan_master.controllers.workqueue import WorkQueue, work
 
 log = logging.getLogger(__name__)
@@ -194,9 +195,11 @@ class NodeController:
         node = self._nodes.get(name)
         if node is None:
             return
-        node = await self._bring_in_line(node)
-        if node_health.ready_status(node) == "Unknown":
-            await self._unready_pods(name)
+        try:
+            node = await self._bring_in_line(node)
+        finally:
+            if node_health.ready_status(node) == "Unknown":
+                await self._unready_pods(name)
 
     async def sync_zone(self, zone: str) -> float | None:
         """Marks the node that has waited longest; returns the seconds until the zone's rate allows the next."""
@@ -210,7 +213,14 @@ class NodeController:
         name = next(iter(waiting))
         node = self._nodes.get(name)
         if node is not None and node_health.wants_eviction(node):
-            await self._bring_in_line(node, may_evict=True)
+            try:
+                await self._bring_in_line(node, may_evict=True)
+            except Conflict:
+                raise
+            except ApiError:
+                # It may be refused for ever; those behind it need not wait for that.
+                waiting.move_to_end(name)
+                raise
             budget.spend()
         waiting.pop(name, None)
         return budget.wait(rate, self._clock.monotonic()) if waiting else None
@@ -231,18 +241,18 @@ class NodeController:
         pods = [pod for pod in self._pods.by_index("node", node_name) if _is_ready(pod)]
         if not pods or not await self._is_unknown(node_name):
             return
-        for pod in pods:
-            condition = {"type": "Ready", "status": "False", "lastTransitionTime": rfc3339(self._clock.now())}
-            fence = {"uid": meta.uid(pod), "resourceVersion": meta.resource_version(pod)}
-            patch = {"metadata": fence, "status": {"conditions": [condition]}}
-            namespace = meta.namespace(pod)
-            try:
-                await self._client.patch(
-                    PODS, meta.name(pod), patch, namespace, type=PatchType.STRATEGIC, subresource="status"
-                )
-            except NotFound:
-                continue
-            self._recorder.record(PODS, pod, "Warning", "NodeNotReady", "Node is not ready")
+        await try_all((self._unready(pod) for pod in pods), _WORKERS)
+
+    async def _unready(self, pod: Object) -> None:
+        condition = {"type": "Ready", "status": "False", "lastTransitionTime": rfc3339(self._clock.now())}
+        fence = {"uid": meta.uid(pod), "resourceVersion": meta.resource_version(pod)}
+        patch = {"metadata": fence, "status": {"conditions": [condition]}}
+        name, namespace = meta.name(pod), meta.namespace(pod)
+        try:
+            await self._client.patch(PODS, name, patch, namespace, type=PatchType.STRATEGIC, subresource="status")
+        except NotFound:
+            return
+        self._recorder.record(PODS, pod, "Warning", "NodeNotReady", "Node is not ready")
 
     async def _is_unknown(self, node_name: str) -> bool:
         try:

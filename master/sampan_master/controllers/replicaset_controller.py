@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 from sampan_api import meta
 from sampan_api.client import PODS, Client, DeleteOptions, EventType, Selection
@@ -27,6 +26,8 @@ from sampan_master.controllers.expectations import Expectations
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.pod_facts import is_active
 from sampan_master.controllers.replica_kinds import ReplicaKind
+from sampan_master.controllers.replicaset import BURST
+from sampan_master.controllers.try_all import try_all
 from sampan_master.controllers.workqueue import WorkQueue, work
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,6 @@ log = logging.getLogger(__name__)
 _LOOK_AGAIN = 1.0
 """Seconds after which a lagging cache is looked at again without an event."""
 _PAGE = 500
-
-_T = TypeVar("_T")
 
 
 class ReplicaSetController:
@@ -145,7 +144,7 @@ class ReplicaSetController:
         changes = [(pod, _owners_but(pod, uid)) for pod in claims.release]
         if may_adopt:
             changes += [(pod, [*_owners_but(pod, uid), reference]) for pod in claims.adopt]
-        patched = await _all(self._set_owners(key, pod, references) for pod, references in changes)
+        patched = await try_all((self._set_owners(key, pod, references) for pod, references in changes), BURST)
         adopted = [pod for pod in patched if pod is not None and (meta.controller_of(pod) or {}).get("uid") == uid]
         return claims.mine + adopted
 
@@ -194,7 +193,7 @@ class ReplicaSetController:
     async def _create(self, key: Key, replica_set: Object, count: int) -> None:
         batch = 1
         while count > 0:
-            await _all(self._create_one(key, replica_set) for _ in range(min(batch, count)))
+            await try_all((self._create_one(key, replica_set) for _ in range(min(batch, count))), BURST)
             count -= batch
             batch *= 2
 
@@ -217,7 +216,7 @@ class ReplicaSetController:
         listed = await self._list_pods(Selection(key.namespace, label_selector=str(selector)))
         mine = replicaset.claims(self._kind, live, listed).mine
         surplus = replicaset.surplus(live, mine, self._related(live), self._clock.now())
-        await _all(self._delete_one(key, live, pod) for pod in surplus)
+        await try_all((self._delete_one(key, live, pod) for pod in surplus), BURST)
 
     async def _delete_one(self, key: Key, replica_set: Object, pod: Object) -> None:
         fence = DeleteOptions(uid=meta.uid(pod), resource_version=meta.resource_version(pod))
@@ -252,16 +251,6 @@ class ReplicaSetController:
 
 def _owners_but(pod: Object, uid: str) -> list[dict[str, Any]]:
     return [reference for reference in meta.owner_references(pod) if reference["uid"] != uid]
-
-
-async def _all(calls: Iterable[Awaitable[_T]]) -> list[_T]:
-    """Runs all calls at once and to their end, then raises the first error."""
-    results: list[_T] = []
-    for result in await asyncio.gather(*calls, return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result
-        results.append(result)
-    return results
 
 
 def _namespace_ends(error: ApiError) -> bool:

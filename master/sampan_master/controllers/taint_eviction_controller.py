@@ -7,18 +7,20 @@ judged (uid and resourceVersion), so a taint taken back or a toleration added in
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import NamedTuple
 
 from sampan_api import meta
 from sampan_api.client import NODES, PODS, Client, DeleteOptions, EventType, PatchType
 from sampan_api.clock import Clock
-from sampan_api.errors import ApiError, NotFound
+from sampan_api.errors import NotFound
 from sampan_api.meta import Key, Object
 from sampan_api.recorder import EventRecorder
 
 from sampan_master.controllers import taint_eviction as decide
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.pod_facts import node_name
+from sampan_master.controllers.try_all import try_all
 from sampan_master.controllers.workqueue import WorkQueue, work
 from sampan_master.scheduler.signature import Taint
 
@@ -113,21 +115,14 @@ class TaintEvictionController:
         except NotFound:
             return
         present, now = self._standing(live), self._clock.now()
-        failure: ApiError | None = None
-        for pod in due:
-            at = decide.eviction_time(pod, present)
-            if at is None or at > now:
-                continue
-            try:
-                await self._evict(pod)
-            except NotFound:
-                continue
-            except ApiError as error:
-                failure = failure or error
-        if failure is not None:
-            raise failure
+        ends = [(pod, decide.eviction_time(pod, present)) for pod in due]
+        await try_all((self._evict(pod) for pod, at in ends if at is not None and at <= now), _WORKERS)
 
     async def _evict(self, pod: Object) -> None:
+        with suppress(NotFound):
+            await self._mark_and_delete(pod)
+
+    async def _mark_and_delete(self, pod: Object) -> None:
         name, namespace = meta.name(pod), meta.namespace(pod)
         condition = decide.disruption(pod, self._clock.now())
         if condition is not None:
