@@ -3,7 +3,7 @@
     CREATING ──start──► RUNNING ──ready──► RUNNING (ready) ──the run is over──► ENDED, or restarted as the pod's
                            ▲                                                     restartPolicy says:
                            └───────────── back-off is over ◄── WAITING ◄─────────┘
-    any stage ──the pod is deleted──► STOPPING ──► STOPPED: its object may go
+    any stage ──the pod is deleted──► STOPPING ──► STOPPED: its object may go (from ENDED at once)
 
 `step` is called when the moment `until` has come, and gives the life from then on. All containers of a pod start, end
 and fail together. Back-off is a kubelet's: the first restart is at once.
@@ -134,6 +134,9 @@ def stop(life: Life, plan: Plan, now: float, grace: float) -> Life:
     """The pod is being deleted; it has `grace` seconds."""
     if life.stage in (Stage.STOPPING, Stage.STOPPED):
         return life
+    if life.stage is Stage.ENDED:
+        # What it held went back when it ended; it must not go back twice.
+        return replace(life, stage=Stage.STOPPED, until=None)
     takes = plan.length(plan.behaviour.stop, "stop") if life.alive else 0.0
     return replace(life, stage=Stage.STOPPING, until=now + min(takes, grace), forced=takes > grace)
 

@@ -81,7 +81,7 @@ def test_stopping_ends_well_within_the_grace_and_is_forced_after_it():
 def test_what_has_ended_keeps_its_end_when_it_is_deleted():
     failed = plan({"failure": {"rate": 1, "exitCodes": [7]}}, policy="Never")
     life = lived(failed, 3)
-    gone = step(stop(life, failed, 50.0, 30.0), failed)
+    gone = stop(life, failed, 50.0, 30.0)
     assert (gone.stage, gone.run.exit_code, gone.run.finished) == (Stage.STOPPED, 7, 1)
 
 

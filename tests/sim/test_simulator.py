@@ -355,6 +355,26 @@ async def test_a_pod_of_a_full_range_waits_and_says_so(sim):
     assert (await sim.get("one"))["status"]["podIP"] == last
 
 
+async def test_the_address_of_a_pod_that_had_ended_is_not_given_back_a_second_time_when_it_is_deleted(sim):
+    await sim.start({"pods": [{"matchLabels": {"short": "yes"}, "run": "1s"}]})
+    await sim.pod("job", labels={"short": "yes"}, restartPolicy="Never")
+    held = {"metadata": {"finalizers": ["batch.kubernetes.io/job-tracking"]}}
+    await sim.cluster.client.patch(PODS, "job", held, "default")
+    await sim.after(5)
+    job = await sim.get("job")
+    assert job["status"]["phase"] == "Succeeded"
+    for number in range(253):
+        await sim.cluster.pod(f"pod-{number}", node="sim-0")
+    await sim.after(5)
+    addresses = {pod["status"]["podIP"] for pod in await sim.cluster.pods()}
+    assert job["status"]["podIP"] in addresses
+    assert len(addresses) == 253
+    await sim.cluster.client.delete(PODS, "job", "default")
+    await sim.after(5)
+    late = await sim.pod("late")
+    assert "podIP" not in late["status"]
+
+
 async def test_pods_that_are_gone_leave_nothing_behind(sim):
     simulator = await sim.start()
     for number in range(30):
