@@ -2,13 +2,15 @@
 
 `record` never waits and never fails: it puts the event on a bounded queue that `run` empties. An equal event
 (same object, type, reason and message) raises the count of the one before it instead of making another; equal ones
-have the same writer, so they never overtake each other.
+have the same writer, so they never overtake each other. Of the older style only as much is written as
+`event_correlation` lets through; what it holds back is counted with the next that is written.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -16,7 +18,9 @@ from sampan_api import meta
 from sampan_api.client import EVENTS, Client, Resource
 from sampan_api.clock import Clock, rfc3339, rfc3339_micro
 from sampan_api.errors import ApiError, NotFound
+from sampan_api.event_correlation import COMBINED, Correlation
 from sampan_api.meta import Object
+from sampan_api.names import dns_subdomain
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +39,7 @@ class _Occurrence:
     message: str
     action: str
     at: float
-
-    @property
-    def identity(self) -> tuple[str, ...]:
-        return (*self.regarding.values(), self.type, self.reason, self.message)
+    identity: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -63,19 +64,28 @@ def reference(resource: Resource, obj: Object) -> dict[str, str]:
 class EventRecorder:
     """`series` writes the newer style of event (the scheduler's); everybody else counts."""
 
-    def __init__(
-        self, client: Client, clock: Clock, component: str, *, series: bool = False, limit: int = 2000
-    ) -> None:
+    def __init__(self, client: Client, clock: Clock, component: str, *, series: bool = False) -> None:
         self._client, self._clock, self._component, self._series = client, clock, component, series
         self._queues = [asyncio.Queue[_Occurrence](_WAITING) for _ in range(_WRITERS)]
         self._written: OrderedDict[tuple[str, ...], _Written] = OrderedDict()
         self._last_nanos = 0
+        self._correlation = Correlation()
 
     def record(
         self, resource: Resource, obj: Object, type_: str, reason: str, message: str, *, action: str = ""
     ) -> None:
         """`type_` is Normal or Warning. When the queue is full the event is dropped: events are best effort."""
-        occurrence = _Occurrence(reference(resource, obj), type_, reason, message[:1024], action, self._clock.now())
+        regarding = reference(resource, obj)
+        kind = (*regarding.values(), type_, reason)
+        identity, now = (*kind, message), self._clock.monotonic()
+        if not self._series:
+            if self._correlation.combines(kind, message, now):
+                identity, message = (*kind, COMBINED), COMBINED + message
+            if not self._correlation.may_write(tuple(regarding.values()), now):
+                if (written := self._written.get(identity)) is not None:
+                    written.count += 1
+                return
+        occurrence = _Occurrence(regarding, type_, reason, message[:1024], action, self._clock.now(), identity)
         try:
             self._queues[hash(occurrence.identity) % _WRITERS].put_nowait(occurrence)
         except asyncio.QueueFull:
@@ -114,9 +124,9 @@ class EventRecorder:
         if self._series:
             patch: Object = {"series": {"count": count, "lastObservedTime": rfc3339_micro(occurrence.at)}}
         else:
-            patch = {"count": count, "lastTimestamp": rfc3339(occurrence.at)}
-        await self._client.patch(EVENTS, written.name, patch, written.namespace)
+            patch = {"count": count, "lastTimestamp": rfc3339(occurrence.at), "message": occurrence.message}
         written.count = count
+        await self._client.patch(EVENTS, written.name, patch, written.namespace)
 
     def _new(self, occurrence: _Occurrence) -> Object:
         nanos = max(self._last_nanos + 1, int(occurrence.at * 1e9))
@@ -125,7 +135,7 @@ class EventRecorder:
         event: Object = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": f"{occurrence.regarding['name']}.{nanos:016x}", "namespace": namespace},
+            "metadata": {"name": _name(occurrence.regarding["name"], nanos), "namespace": namespace},
             "involvedObject": occurrence.regarding,
             "type": occurrence.type,
             "reason": occurrence.reason,
@@ -141,3 +151,9 @@ class EventRecorder:
             event |= {"source": {"component": self._component}, "count": 1}
             event |= {"firstTimestamp": stamp, "lastTimestamp": stamp, "reportingInstance": ""}
         return event
+
+
+def _name(regarding: str, nanos: int) -> str:
+    """That of the object is not always one that an event may have: it may be too long, or of a Role."""
+    name = f"{regarding}.{nanos:016x}"
+    return str(uuid.uuid4()) if dns_subdomain(name) else name

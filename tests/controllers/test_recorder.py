@@ -1,5 +1,5 @@
 from cluster import eventually
-from sampan_api.client import EVENTS, PODS
+from sampan_api.client import CLUSTERROLES, EVENTS, PODS
 from sampan_api.recorder import EventRecorder
 
 
@@ -46,3 +46,51 @@ async def test_an_event_that_expired_is_written_anew(cluster):
     recorder.record(PODS, pod, "Warning", "Failed", "it did not work")
     (again,) = await eventually(lambda: cluster.list(EVENTS, "default"))
     assert again["metadata"]["name"] != event["metadata"]["name"]
+
+
+async def told(cluster):
+    return [(e["message"], e["count"]) for e in await cluster.list(EVENTS)]
+
+
+async def test_from_the_tenth_message_on_similar_events_are_one(timeless):
+    recorder = EventRecorder(timeless.client, timeless.clock, "tester")
+    timeless.spawn(recorder.run())
+    pod = await timeless.pod("web")
+    for number in range(13):
+        recorder.record(PODS, pod, "Warning", "Failed", f"at try {number}")
+        recorder.record(PODS, pod, "Normal", "Trying", "again")
+        await timeless.clock.advance(300)
+    apart = [(f"at try {number}", 1) for number in range(9)]
+    combined = ("(combined from similar events): at try 12", 4)
+    assert sorted(await told(timeless)) == sorted([*apart, combined, ("again", 13)])
+    await timeless.clock.advance(601)
+    recorder.record(PODS, pod, "Warning", "Failed", "after a long time")
+    await timeless.clock.advance(1)
+    assert ("after a long time", 1) in await told(timeless)
+
+
+async def test_of_one_object_only_so_many_events_are_written(timeless):
+    recorder = EventRecorder(timeless.client, timeless.clock, "tester")
+    timeless.spawn(recorder.run())
+    pods = [await timeless.pod(name) for name in ("web", "quiet")]
+    for _ in range(40):
+        recorder.record(PODS, pods[0], "Warning", "Failed", "it did not work")
+        await timeless.clock.advance(1)
+    recorder.record(PODS, pods[1], "Warning", "Failed", "nor did this")
+    await timeless.clock.advance(1)
+    assert sorted(await told(timeless)) == [("it did not work", 25), ("nor did this", 1)]
+    await timeless.clock.advance(300)
+    recorder.record(PODS, pods[0], "Warning", "Failed", "it did not work")
+    await timeless.clock.advance(1)
+    assert ("it did not work", 41) in await told(timeless)
+
+
+async def test_an_object_may_have_any_name(timeless):
+    recorder = EventRecorder(timeless.client, timeless.clock, "tester")
+    timeless.spawn(recorder.run())
+    for name in ("system:node", "x" * 250):
+        role = {"metadata": {"name": name, "uid": name}}
+        recorder.record(CLUSTERROLES, role, "Warning", "Failed", "it did not work")
+    await timeless.clock.advance(1)
+    regarding = [event["involvedObject"]["name"] for event in await timeless.list(EVENTS)]
+    assert sorted(regarding) == ["system:node", "x" * 250]
