@@ -230,6 +230,37 @@ async def test_a_cycle_of_owners_goes_when_one_of_them_is_deleted(cluster, propa
         await eventually(gone(cluster, name))
 
 
+@pytest.mark.parametrize("names", ["a", "ab", "abc"])
+async def test_a_cycle_of_owners_goes_when_all_of_them_are_deleted_in_the_foreground(cluster, names):
+    control(cluster)
+    last = first = await configmap(cluster, names[0], block=True)
+    for name in names[1:]:
+        last = await configmap(cluster, name, last, block=True)
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": meta.name(last), "uid": meta.uid(last)}
+    patch = {"metadata": {"ownerReferences": [reference | {"blockOwnerDeletion": True}]}}
+    await cluster.client.patch(CONFIGMAPS, meta.name(first), patch, "default")
+    for name in names:
+        await cluster.client.delete(CONFIGMAPS, name, "default", DeleteOptions(propagation="Foreground"))
+    for name in names:
+        await eventually(gone(cluster, name))
+
+
+async def test_a_cycle_waits_for_what_blocks_it_from_outside(cluster):
+    control(cluster)
+    first = await configmap(cluster, "a", block=True)
+    second = await configmap(cluster, "b", first, block=True)
+    await configmap(cluster, "outside", second, block=True, finalizers=["example.com/slow"])
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "b", "uid": meta.uid(second)}
+    patch = {"metadata": {"ownerReferences": [reference | {"blockOwnerDeletion": True}]}}
+    await cluster.client.patch(CONFIGMAPS, "a", patch, "default")
+    for name in ("a", "b"):
+        await cluster.client.delete(CONFIGMAPS, name, "default", DeleteOptions(propagation="Foreground"))
+    await eventually(gone(cluster, "a"))
+    assert await exists(cluster, "b")()
+    await cluster.client.patch(CONFIGMAPS, "outside", {"metadata": {"finalizers": None}}, "default")
+    await eventually(gone(cluster, "b"))
+
+
 async def test_a_dependent_that_asks_to_orphan_its_own_dependents_is_obeyed(cluster):
     control(cluster)
     owner = await configmap(cluster, "owner")

@@ -12,7 +12,8 @@ Of an object with ownerReferences, each owner is
                         else as the finalizers it already has ask for
 
 Two that own each other would wait for each other for ever: an object whose owner and whose dependent are both being
-deleted in the foreground stops blocking its owners before it goes.
+deleted in the foreground stops blocking its owners before it goes, and who waits for a dependent that waits for it,
+itself included, waits no more.
 """
 
 from __future__ import annotations

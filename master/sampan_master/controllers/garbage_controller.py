@@ -132,10 +132,24 @@ class GarbageController:
         for dependent_resource, dependent in dependents:
             if not meta.is_deleting(dependent):
                 self._queue.add(_item(dependent_resource, dependent))
-        if any(garbage.blocks(dependent, uid) for _, dependent in dependents):
+        if any(self._holds(dependent, uid) for _, dependent in dependents):
             return _LOOK_AGAIN
         await self._drop_finalizer(resource, owner, garbage.FOREGROUND)
         return None
+
+    def _holds(self, dependent: Object, owner_uid: str) -> bool:
+        """Whether the owner must wait for the dependent: not when that waits for the owner, by however long a way."""
+        if not garbage.blocks(dependent, owner_uid):
+            return False
+        seen, ahead = set[str](), [dependent]
+        while ahead:
+            uid = meta.uid(one := ahead.pop())
+            if uid == owner_uid:
+                return False
+            if uid not in seen and garbage.waits_for_dependents(one):
+                ahead += [d for _, d in self._dependents(uid) if garbage.blocks(d, uid)]
+            seen.add(uid)
+        return True
 
     async def _orphan(self, resource: Resource, owner: Object) -> float | None:
         uid = meta.uid(owner)
@@ -144,7 +158,7 @@ class GarbageController:
             return {"ownerReferences": garbage.without(dependent, [uid]) or None}
 
         dependents = await self._all_dependents(owner)
-        await try_all((self._edit(of, dependent, without) for of, dependent in dependents), _AT_ONCE)
+        await try_all(lambda dependent: self._edit(*dependent, without), dependents, _AT_ONCE)
         await self._drop_finalizer(resource, owner, garbage.ORPHAN)
         return None
 
