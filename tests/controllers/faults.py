@@ -86,7 +86,8 @@ class Scenario:
     given: Step | None = None
     """Done before the controllers start for the first time."""
     quiet: float = 12.0
-    """So many seconds without a write mean that nothing more will come: more than the longest pause between tries."""
+    """So many seconds without a write mean that nothing more will come: more than the longest pause between tries,
+    which is 8 s, and 32 s where the API refuses something."""
     patience: float = 900.0
     """So long it may take (virtual seconds) until all is quiet."""
     seed: int = 0

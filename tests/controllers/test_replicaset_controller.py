@@ -18,7 +18,10 @@ from sampan_api.client import (
     PatchType,
 )
 from sampan_api.errors import Forbidden, InternalError
+from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.pod_facts import is_active
+from sampan_master.controllers.replica_kinds import REPLICA_SET
+from sampan_master.controllers.replicaset_controller import ReplicaSetController
 
 
 class Refusing:
@@ -270,7 +273,7 @@ async def test_a_refusal_is_a_condition_and_an_event_until_it_passes(
     # The pauses between the tries grow.
     assert 10 < refusing.asked < 60
     refusing.refusal = None
-    await settle(timeless)
+    await settle(timeless, quiet=40)
     assert len(await active(timeless)) == after
     assert "conditions" not in await status(timeless)
     assert timeless.clock.now() > since
@@ -474,3 +477,34 @@ async def test_a_set_whose_selector_is_none_stops_nobody(timeless, caplog):
     await settle(timeless)
     assert [meta.controller_of(pod)["name"] for pod in await active(timeless)] == ["web", "web"]
     assert 'ReplicaSet default/bad has a selector that is none: "Like"' in caplog.text
+
+
+class Slow:
+    """A client whose status writes are answered only when `answer` is set."""
+
+    def __init__(self, client):
+        self._client, self.answer = client, asyncio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    async def update(self, *arguments):
+        written = await self._client.update(*arguments)
+        await self.answer.wait()
+        return written
+
+
+async def test_nothing_is_kept_of_a_set_that_went_while_it_was_written(timeless):
+    client = Slow(timeless.client)
+    informers = Informers(client, timeless.clock, [PODS, REPLICASETS])
+    controller = ReplicaSetController(REPLICA_SET, client, timeless.clock, informers, workers=1)
+    timeless.spawn(controller.run())
+    for informer in informers.all:
+        timeless.spawn(informer.run())
+    await timeless.replica_set("web", 0)
+    await timeless.clock.advance(1)
+    await timeless.client.delete(REPLICASETS, "web", "default")
+    await timeless.clock.advance(1)
+    client.answer.set()
+    await timeless.clock.advance(5)
+    assert controller._expectations._expected == {}

@@ -1,10 +1,11 @@
 import asyncio
 import contextlib
 
+import pytest
 import pytest_asyncio
 from sampan_api.clock import VirtualClock
-from sampan_api.errors import ServiceUnavailable
-from sampan_master.controllers.workqueue import WorkQueue, work
+from sampan_api.errors import Conflict, Forbidden, ServiceUnavailable
+from sampan_master.controllers.workqueue import WorkQueue, repeat, work
 
 
 class Bench:
@@ -99,3 +100,29 @@ async def test_many_keys_that_need_nothing_do_not_hold_up_others(bench):
     while not bench.seen:
         await asyncio.sleep(0)
     assert len(bench.seen) <= 3
+
+
+@pytest.mark.parametrize(
+    ("error", "longest"), [(ServiceUnavailable("away"), 8), (Conflict("who was first?"), 8), (Forbidden("quota"), 32)]
+)
+async def test_who_is_refused_asks_less_often_than_who_was_not_heard(bench, error, longest):
+    bench.error = error
+    bench.failures["a"] = 1000
+    bench.queue.add("a")
+    await bench.clock.advance(300)
+    *_, before, last = bench.times("a")
+    assert last - before == pytest.approx(longest)
+
+
+async def test_what_is_repeated_goes_on_after_a_failure_and_after_a_bug():
+    clock, seen = VirtualClock(), []
+
+    async def act():
+        seen.append(clock.monotonic())
+        if len(seen) < 3:
+            raise (ServiceUnavailable("away"), ZeroDivisionError())[len(seen) - 1]
+
+    task = asyncio.create_task(repeat("test", clock, 5, act))
+    await clock.advance(12)
+    task.cancel()
+    assert seen == [0, 5, 10]

@@ -42,7 +42,7 @@ class NamespaceContentController:
         namespace = self._namespaces.get(name)
         if namespace is None or meta.is_deleting(namespace):
             return
-        await try_all([self._make_account(name), self._publish_root_ca(name)], at_once=1)
+        await try_all(lambda make: make(name), [self._make_account, self._publish_root_ca], at_once=1)
 
     async def _make_account(self, namespace: str) -> None:
         if self._accounts.get("default", namespace) is None:

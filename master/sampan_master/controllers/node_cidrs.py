@@ -65,9 +65,9 @@ class CidrPool:
         """A free range, the node's from now on; None when there is none."""
         index = self._part_it_had(node)
         if index is None:
-            index = next((i % self._size for i in range(self._next, self._next + self._size) if self._is_free(i)), None)
-            if index is None:
+            if len(self._used) == self._size:
                 return None
+            index = next(i % self._size for i in range(self._next, self._next + self._size) if self._is_free(i))
             self._next = (index + 1) % self._size
         cidr = f"{self._network.network_address + (index << self._shift)}/{self._mask}"
         self.occupy(node, [cidr])

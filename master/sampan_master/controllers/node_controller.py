@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, defaultdict
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from sampan_api import meta
@@ -29,7 +30,7 @@ from sampan_master.controllers.config import ControllersConfig
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.node_health import Observation
 from sampan_master.controllers.try_all import try_all
-from sampan_master.controllers.workqueue import WorkQueue, work
+from sampan_master.controllers.workqueue import WorkQueue, repeat, work
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class NodeController:
         self._recorder = EventRecorder(client, clock, "node-controller")
         self._shortest_grace = min(config.node_startup_grace_seconds, config.node_monitor_grace_seconds)
         self._heard: dict[str, Observation] = {}
+        self._monitored_at: float | None = None
         self._zones: zones.Zones | None = None
         self._waiting: defaultdict[str, OrderedDict[str, None]] = defaultdict(OrderedDict)
         self._budgets: defaultdict[str, zones.EvictionBudget] = defaultdict(zones.EvictionBudget)
@@ -58,7 +60,8 @@ class NodeController:
             tasks.create_task(self._recorder.run())
             tasks.create_task(work("node lifecycle", self._queue, self.sync, _WORKERS))
             tasks.create_task(work("node eviction", self._evictions, self.sync_zone, 1))
-            tasks.create_task(self._monitor())
+            period = self._config.node_monitor_period_seconds
+            tasks.create_task(repeat("node monitor", self._clock, period, self._monitor))
 
     def _on_node(self, event: EventType, node: Object, _old: Object | None) -> None:
         name = meta.name(node)
@@ -89,15 +92,13 @@ class NodeController:
         return heard
 
     async def _monitor(self) -> None:
-        period = self._config.node_monitor_period_seconds
-        last = self._clock.monotonic()
-        while True:
-            now = self._clock.monotonic()
-            if now - last > 3 * period or not await self._can_see():
-                self._hear_all()
-            last = now
-            await self._judge_all()
-            await self._clock.sleep(period)
+        now, last = self._clock.monotonic(), self._monitored_at
+        self._monitored_at = now
+        if (
+            last is not None and now - last > 3 * self._config.node_monitor_period_seconds
+        ) or not await self._can_see():
+            self._hear_all()
+        await self._judge_all()
 
     async def _can_see(self) -> bool:
         try:
@@ -195,11 +196,8 @@ class NodeController:
         node = self._nodes.get(name)
         if node is None:
             return
-        try:
-            node = await self._bring_in_line(node)
-        finally:
-            if node_health.ready_status(node) == "Unknown":
-                await self._unready_pods(name)
+        steps: list[Callable[[Object], Awaitable[object]]] = [self._bring_in_line, self._unready_pods]
+        await try_all(lambda step: step(node), steps, at_once=1)
 
     async def sync_zone(self, zone: str) -> float | None:
         """Marks the node that has waited longest; returns the seconds until the zone's rate allows the next."""
@@ -236,12 +234,14 @@ class NodeController:
             wanted = with_path(wanted, ("metadata", "labels"), labels)
         return await self._client.update(NODES, wanted) if wanted is not node else node
 
-    async def _unready_pods(self, node_name: str) -> None:
+    async def _unready_pods(self, node: Object) -> None:
         """Nobody can vouch for pods on a node that is not heard of: they are not Ready."""
-        pods = [pod for pod in self._pods.by_index("node", node_name) if _is_ready(pod)]
-        if not pods or not await self._is_unknown(node_name):
+        if node_health.ready_status(node) != "Unknown":
             return
-        await try_all((self._unready(pod) for pod in pods), _WORKERS)
+        pods = [pod for pod in self._pods.by_index("node", meta.name(node)) if _is_ready(pod)]
+        if not pods or not await self._is_unknown(meta.name(node)):
+            return
+        await try_all(self._unready, pods, _WORKERS)
 
     async def _unready(self, pod: Object) -> None:
         condition = {"type": "Ready", "status": "False", "lastTransitionTime": rfc3339(self._clock.now())}

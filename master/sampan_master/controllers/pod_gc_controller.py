@@ -21,6 +21,7 @@ from sampan_master.controllers import pod_gc as decide
 from sampan_master.controllers.config import ControllersConfig
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.pod_facts import node_name
+from sampan_master.controllers.workqueue import repeat
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,7 @@ class PodCollector:
         self._removed: set[str] = set()
 
     async def run(self) -> None:
-        while True:
-            await self._clock.sleep(self._config.pod_gc_period_seconds)
-            try:
-                await self.collect()
-            except ApiError as error:
-                log.info("pod garbage collection: %s", error.message)
+        await repeat("pod garbage collection", self._clock, self._config.pod_gc_period_seconds, self.collect)
 
     async def collect(self) -> None:
         self._removed &= {meta.uid(pod) for pod in self._pods.items.values()}

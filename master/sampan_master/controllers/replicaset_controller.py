@@ -56,8 +56,6 @@ class ReplicaSetController:
 
     def _on_set(self, event: EventType, replica_set: Object, _old: Object | None) -> None:
         key = meta.key(replica_set)
-        if event is EventType.DELETED:
-            self._expectations.forget(key)
         self._selectors.pop(key, None)
         if event is not EventType.DELETED:
             try:
@@ -96,6 +94,9 @@ class ReplicaSetController:
 
     async def sync(self, key: Key) -> float | None:
         replica_set = self._sets.items.get(key)
+        if replica_set is None:
+            # A write that was under way when the set went has been noted since.
+            self._expectations.forget(key)
         if replica_set is None or key not in self._selectors:
             return None
         if self._expectations.is_in_doubt(key):
@@ -144,7 +145,7 @@ class ReplicaSetController:
         changes = [(pod, _owners_but(pod, uid)) for pod in claims.release]
         if may_adopt:
             changes += [(pod, [*_owners_but(pod, uid), reference]) for pod in claims.adopt]
-        patched = await try_all((self._set_owners(key, pod, references) for pod, references in changes), BURST)
+        patched = await try_all(lambda change: self._set_owners(key, *change), changes, BURST)
         adopted = [pod for pod in patched if pod is not None and (meta.controller_of(pod) or {}).get("uid") == uid]
         return claims.mine + adopted
 
@@ -193,7 +194,7 @@ class ReplicaSetController:
     async def _create(self, key: Key, replica_set: Object, count: int) -> None:
         batch = 1
         while count > 0:
-            await try_all((self._create_one(key, replica_set) for _ in range(min(batch, count))), BURST)
+            await try_all(lambda _: self._create_one(key, replica_set), range(min(batch, count)), BURST)
             count -= batch
             batch *= 2
 
@@ -216,7 +217,7 @@ class ReplicaSetController:
         listed = await self._list_pods(Selection(key.namespace, label_selector=str(selector)))
         mine = replicaset.claims(self._kind, live, listed).mine
         surplus = replicaset.surplus(live, mine, self._related(live), self._clock.now())
-        await try_all((self._delete_one(key, live, pod) for pod in surplus), BURST)
+        await try_all(lambda pod: self._delete_one(key, live, pod), surplus, BURST)
 
     async def _delete_one(self, key: Key, replica_set: Object, pod: Object) -> None:
         fence = DeleteOptions(uid=meta.uid(pod), resource_version=meta.resource_version(pod))

@@ -116,7 +116,7 @@ class TaintEvictionController:
             return
         present, now = self._standing(live), self._clock.now()
         ends = [(pod, decide.eviction_time(pod, present)) for pod in due]
-        await try_all((self._evict(pod) for pod, at in ends if at is not None and at <= now), _WORKERS)
+        await try_all(self._evict, [pod for pod, at in ends if at is not None and at <= now], _WORKERS)
 
     async def _evict(self, pod: Object) -> None:
         with suppress(NotFound):

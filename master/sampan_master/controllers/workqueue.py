@@ -1,7 +1,8 @@
 """The queue every controller works from: keys, each at most once in it and at most once in work.
 
 A key added while it is in work comes again afterwards; a failed key comes again after a growing pause; a key may be
-asked for at a later time, the earliest asked for counts.
+asked for at a later time, the earliest asked for counts. The pauses grow to 8 s, and to 32 s where the API has refused
+what was asked: that changes when somebody changes something (client-go's grow to 1000 s for all).
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from sampan_api.clock import Clock
-from sampan_api.errors import ApiError, Conflict
+from sampan_api.errors import ApiError, Conflict, InternalError, TooManyRequests
 
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=tuple[str, ...] | str)
 
-_FIRST_PAUSE, _LAST_PAUSE = 0.05, 8.0
+_FIRST_PAUSE, _LAST_PAUSE, _LAST_PAUSE_REFUSED = 0.05, 8.0, 32.0
 
 
 class WorkQueue(Generic[K]):
@@ -72,9 +73,9 @@ class WorkQueue(Generic[K]):
             self._ready.append(key)
             self._changed.set()
 
-    def retry(self, key: K) -> None:
+    def retry(self, key: K, longest: float) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        self.add_after(key, min(_FIRST_PAUSE * 2 ** min(failures - 1, 20), _LAST_PAUSE))
+        self.add_after(key, min(_FIRST_PAUSE * 2 ** min(failures - 1, 20), longest))
 
     def succeeded(self, key: K) -> None:
         self._failures.pop(key, None)
@@ -109,10 +110,10 @@ async def work(name: str, queue: WorkQueue[K], sync: Callable[[K], Awaitable[flo
                 # A lost race with another writer is daily bread; the next try sees the newer object.
                 level = logging.DEBUG if isinstance(error, Conflict) else logging.INFO
                 log.log(level, "%s: %s: %s", name, key, error.message)
-                queue.retry(key)
-            except Exception:  # the one loop that keeps a controller alive: a bug in one key must not stop the others
+                queue.retry(key, _LAST_PAUSE_REFUSED if _is_refusal(error) else _LAST_PAUSE)
+            except Exception:  # a bug in one key must not stop the others
                 log.exception("%s: %s", name, key)
-                queue.retry(key)
+                queue.retry(key, _LAST_PAUSE_REFUSED)
             else:
                 queue.succeeded(key)
                 if again is not None:
@@ -128,3 +129,20 @@ async def work(name: str, queue: WorkQueue[K], sync: Callable[[K], Awaitable[flo
                 tasks.create_task(worker())
     finally:
         queue.close()
+
+
+async def repeat(name: str, clock: Clock, period: float, act: Callable[[], Awaitable[None]]) -> None:
+    """Acts again and again until cancelled, with so many seconds in between."""
+    while True:
+        try:
+            await act()
+        except ApiError as error:
+            log.info("%s: %s", name, error.message)
+        except Exception:  # a bug in one controller must not stop the others
+            log.exception("%s", name)
+        await clock.sleep(period)
+
+
+def _is_refusal(error: ApiError) -> bool:
+    """The API could be asked and said no; asking again soon would not change that."""
+    return error.code < InternalError.code and not isinstance(error, (Conflict, TooManyRequests))
