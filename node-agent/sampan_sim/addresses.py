@@ -23,7 +23,8 @@ def free_ranges(config: Config, taken: Iterable[str]) -> Iterator[str]:
     length = min(prefix_length(group.pods) for group in config.nodes)
     if length < config.pod_cidr.prefixlen:
         raise ConfigError(f"podCIDR {config.pod_cidr} is smaller than the /{length} that the pods of one node need")
-    used = [network for text in taken if (network := ipaddress.IPv4Network(text)).overlaps(config.pod_cidr)]
+    given = [ipaddress.ip_network(text, strict=False) for text in taken]
+    used = [one for one in given if isinstance(one, ipaddress.IPv4Network) and one.overlaps(config.pod_cidr)]
     equal = {network for network in used if network.prefixlen == length}
     others = [network for network in used if network.prefixlen != length]
     for network in config.pod_cidr.subnets(new_prefix=length):

@@ -6,32 +6,62 @@ pod that none matches behaves as `Behaviour()` says. Field names are Kubernetes'
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
-from collections.abc import Iterator
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
-from sampan_api import quantity
+from sampan_api import names, quantity
+from sampan_api.documents import DecodeError, decode_yaml_documents
 
 from sampan_sim.durations import Duration, Exponential, Fixed, LogNormal, Uniform, parse_duration, read_duration
 from sampan_sim.errors import ConfigError
+from sampan_sim.mistakes import told
 
-_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_TOP = "the file"
+_DAY = 86_400.0
+_READING = "error converting YAML to JSON: yaml: "
+_REASON = re.compile(r"[A-Z][A-Za-z]*")
 
 
 def _quantities(amounts: dict[str, Any]) -> dict[str, str]:
     for name, amount in amounts.items():
+        _key(name)
         try:
             amounts[name] = str(amount)
-            quantity.parse(amounts[name])
+            parsed = quantity.parse(amounts[name])
         except quantity.QuantityError as error:
             raise ValueError(f'{name}: "{amount}" is no quantity such as 500m, 8 or 16Gi') from error
+        if parsed < quantity.parse(0):
+            raise ValueError(f"{name}: {amount} is less than 0")
+        if name == "pods" and parsed != quantity.parse(parsed.value):
+            raise ValueError(f"pods: {amount} is no whole number")
     return amounts
+
+
+def _name(text: str) -> str:
+    if names.dns_label(text):
+        raise ValueError(f'"{text}" is no name: small letters, digits and dashes, at most 63')
+    return text
+
+
+def _key(text: str) -> str:
+    if problems := names.qualified_name(text):
+        raise ValueError(f'"{text}" is no name such as example.com/gpu: {problems[0]}')
+    return text
+
+
+def _label(text: str) -> str:
+    if problems := names.label_value(text):
+        raise ValueError(f'"{text}" is no value of a label: {problems[0]}')
+    return text
+
+
+def _reason(text: str) -> str:
+    if not _REASON.fullmatch(text):
+        raise ValueError(f'"{text}" is no reason such as Error or OOMKilled: one word that begins with a capital')
+    return text
 
 
 def _duration(value: Any) -> Duration:
@@ -45,6 +75,11 @@ def _network(text: Any) -> ipaddress.IPv4Network:
         raise ValueError(f'"{text}" is no IPv4 network such as 100.64.0.0/10') from error
 
 
+Name = Annotated[str, AfterValidator(_name)]
+Key = Annotated[str, AfterValidator(_key)]
+LabelValue = Annotated[str, AfterValidator(_label)]
+Labels = dict[Key, LabelValue]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Time = Annotated[Duration, BeforeValidator(_duration)]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Amounts = Annotated[dict[str, Any], AfterValidator(_quantities)]
@@ -59,22 +94,22 @@ class _Model(BaseModel):
 
 
 class Taint(_Model):
-    key: Annotated[str, Field(min_length=1)]
-    value: str = ""
+    key: Key
+    value: LabelValue = ""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
 class NodeGroup(_Model):
     """Equal nodes, called PREFIX-NAME-0 and so on. `zones` are given to them in turn."""
 
-    name: Annotated[str, Field(pattern=_NAME)]
-    count: Annotated[int, Field(ge=1)] = 1
+    name: Name
+    count: Count = 1
     capacity: Amounts = Field(default_factory=lambda: {"cpu": "8", "memory": "32Gi", "pods": "110"})
     allocatable: Amounts = Field(default_factory=dict)
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
-    zones: tuple[str, ...] = ()
-    region: str = ""
+    zones: tuple[LabelValue, ...] = ()
+    region: LabelValue = ""
 
     @model_validator(mode="after")
     def _fits(self) -> NodeGroup:
@@ -99,7 +134,7 @@ class Failure(_Model):
     rate: Chance = 0.0
     after: Time = Field(default_factory=lambda: Fixed(1.0))
     exit_codes: Annotated[tuple[Annotated[int, Field(ge=1, le=255)], ...], Field(min_length=1)] = (1,)
-    reason: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]*$")] = "Error"
+    reason: Annotated[str, AfterValidator(_reason)] = "Error"
 
 
 class Behaviour(_Model):
@@ -110,7 +145,7 @@ class Behaviour(_Model):
 
     name: str = "default"
     namespaces: tuple[str, ...] = ()
-    match_labels: dict[str, str] = Field(default_factory=dict)
+    match_labels: Labels = Field(default_factory=dict)
     start: Time = Field(default_factory=lambda: Fixed(0.0))
     ready: Time = Field(default_factory=lambda: Fixed(0.0))
     never_ready: Chance = 0.0
@@ -134,11 +169,17 @@ class BackOff(_Model):
     base: Annotated[Seconds, Field(gt=0)] = 10.0
     max: Annotated[Seconds, Field(gt=0)] = 300.0
 
+    @model_validator(mode="after")
+    def _fits(self) -> BackOff:
+        if self.max < self.base:
+            raise ValueError(f"max ({self.max:g}s) is less than base ({self.base:g}s)")
+        return self
+
 
 class Lease(_Model):
     """As a kubelet's: renewed after a quarter of its duration."""
 
-    duration: Annotated[Seconds, Field(ge=4)] = 40.0
+    duration: Annotated[Seconds, Field(ge=4, le=_DAY)] = 40.0
 
     @property
     def renew(self) -> float:
@@ -180,13 +221,15 @@ _DEFAULT = Behaviour()
 def load(path: Path) -> Config:
     """Raises ConfigError naming the file, the field and what it should be."""
     try:
-        said = yaml.safe_load(path.read_text())
+        documents = decode_yaml_documents(path.read_bytes(), strict=True)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is no YAML: {error}") from error
+    except DecodeError as error:
+        raise ConfigError(f"{path} is no YAML: {str(error).removeprefix(_READING)}") from error
+    if len(documents) > 1:
+        raise ConfigError(f"{path}: there are {len(documents)} documents in it, parted by ---; one is read")
     try:
-        return read(said if said is not None else {})
+        return read(documents[0] if documents else {})
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -196,45 +239,4 @@ def read(said: Any) -> Config:
     try:
         return Config.model_validate(said)
     except ValidationError as error:
-        raise ConfigError("\n".join(_told(said, error))) from error
-
-
-def _told(said: Any, error: ValidationError) -> Iterator[str]:
-    for problem in error.errors():
-        where = _path(problem["loc"])
-        if problem["type"] == "too_short" and problem["input"]:
-            # It has items; what is wrong with them is told for itself.
-            continue
-        if problem["type"] == "model_type":
-            yield f"{where}: must be a mapping of fields to values"
-        elif problem["type"] == "extra_forbidden":
-            yield f"{where}: there is no such field{_meant(problem['loc'])}"
-        elif problem["type"] == "missing":
-            yield f"{where}: is required"
-        elif problem["type"] == "string_pattern_mismatch" and problem["ctx"]["pattern"] == _NAME:
-            yield f'{where}: "{problem["input"]}" is no name: small letters, digits and dashes'
-        else:
-            yield f"{where}: {problem['msg'].removeprefix('Value error, ')}"
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    return path or _TOP
-
-
-def _meant(location: tuple[int | str, ...]) -> str:
-    fields = _fields_at(location[:-1])
-    close = difflib.get_close_matches(str(location[-1]), fields, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(fields)}"
-
-
-def _fields_at(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Config
-    for part in location:
-        if isinstance(part, str):
-            field = next(f for name, f in model.model_fields.items() if part in (name, f.alias))
-            candidates = [field.annotation, *get_args(field.annotation)]
-            model = next(one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel))
-    return [field.alias or name for name, field in model.model_fields.items()]
+        raise ConfigError("\n".join(told(Config, error))) from error

@@ -16,6 +16,7 @@ from typing import Any
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_LONGEST = 100 * 365.25 * 86_400.0
 _NORMAL = NormalDist()
 _SHAPES = "a duration such as 2s, or {min, max}, {mean} with or without max, or {median, p99}"
 
@@ -27,7 +28,10 @@ def parse_duration(value: object) -> float:
     if isinstance(value, str):
         parts = _PART.findall(value)
         if parts and "".join(number + unit for number, unit in parts) == value:
-            return sum(float(number) * _UNITS[unit] for number, unit in parts)
+            seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+            if seconds > _LONGEST:
+                raise ValueError(f"{value[:20]} is longer than a hundred years")
+            return seconds
     raise ValueError(f"{value!r} is not a duration: write it with units, such as 500ms, 2s or 1m30s")
 
 

@@ -12,11 +12,13 @@ from sampan_api.clock import rfc3339
 from sampan_api.meta import Object
 
 from sampan_sim.config import Config, NodeGroup
+from sampan_sim.errors import ConfigError
 
 SIMULATED_BY = "sampan.dev/simulated-by"
 """Label of every simulated node: the name prefix, which is the simulation's name."""
 
 RUNTIME = "sampan-sim"
+_LONGEST_NAME = 63
 _VERSION = "v1.36.2+sampan0.1.0"
 _CONDITIONS = (
     ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
@@ -35,7 +37,8 @@ class NodePlan:
 
 
 def plans(config: Config, prefix: str, total: int | None) -> list[NodePlan]:
-    """`total` nodes shared out in proportion to the groups' counts; None: as many as the groups say."""
+    """`total` nodes shared out in proportion to the groups' counts; None: as many as the groups say. Raises
+    ConfigError when a name would be too long."""
     return [
         _plan(group, number, prefix, alone=len(config.nodes) == 1)
         for group, count in zip(config.nodes, _shares([group.count for group in config.nodes], total), strict=True)
@@ -45,6 +48,8 @@ def plans(config: Config, prefix: str, total: int | None) -> list[NodePlan]:
 
 def _plan(group: NodeGroup, number: int, prefix: str, *, alone: bool) -> NodePlan:
     name = f"{prefix}-{number}" if alone else f"{prefix}-{group.name}-{number}"
+    if len(name) > _LONGEST_NAME:
+        raise ConfigError(f'"{name}" is too long for the name of a node, which is a label of it (at most 63 letters)')
     return NodePlan(name, group, group.zones[number % len(group.zones)] if group.zones else "", prefix)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sampan_sim.config import Config, load
 
+_MOST = 1_000_000
 _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?")
 
 
@@ -62,8 +63,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    if not re.fullmatch("[0-9]{1,7}", text) or not 1 <= int(text) <= _MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST}")
     return int(text)
 
 

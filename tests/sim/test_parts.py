@@ -77,7 +77,7 @@ def test_addresses_rest_before_they_are_used_again():
 def test_ranges_hold_twice_the_pods_and_overlap_with_nobody():
     assert (prefix_length(110), prefix_length(250), prefix_length(5)) == (24, 23, 24)
     small = read({"podCIDR": "100.64.0.0/22"})
-    taken = ["100.64.0.0/25", "100.64.2.0/24", "10.0.0.0/8"]
+    taken = ["100.64.0.0/25", "100.64.2.0/24", "10.0.0.0/8", "fd00:10::/64"]
     ranges = free_ranges(small, taken)
     assert [next(ranges), next(ranges)] == ["100.64.1.0/24", "100.64.3.0/24"]
     with pytest.raises(ConfigError, match="room for 4 nodes with a /24 each"):
