@@ -75,7 +75,7 @@ class PodAddresses:
         self._taken.discard(self._place(address))
 
     def _place(self, address: str) -> int:
-        return int(ipaddress.IPv4Address(address)) - self._base
+        return int(ipaddress.ip_address(address)) - self._base
 
 
 def _dotted(address: int) -> str:

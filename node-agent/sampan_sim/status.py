@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -15,6 +16,7 @@ from sampan_sim.life import Life, Plan, Run, Stage, after_end, begin, resume
 from sampan_sim.nodes import RUNTIME
 
 _ID_DIGITS, _ORDINAL_DIGITS = 56, 8
+_OUR_ID = re.compile(f"{RUNTIME}://[0-9a-f]{{{_ID_DIGITS}}}([0-9a-f]{{{_ORDINAL_DIGITS}}})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,30 +240,27 @@ def _condition(
 def ordinal_of(pod: Object) -> int | None:
     """What the ids of its containers carry; None when it has none of ours."""
     for status in (pod.get("status") or {}).get("containerStatuses") or []:
-        identifier = str(status.get("containerID", ""))
-        if (
-            identifier.startswith(f"{RUNTIME}://")
-            and len(identifier) == len(RUNTIME) + 3 + _ID_DIGITS + _ORDINAL_DIGITS
-        ):
-            return int(identifier[-_ORDINAL_DIGITS:], 16)
+        if found := _OUR_ID.fullmatch(str(status.get("containerID", ""))):
+            return int(found[1], 16)
     return None
 
 
 def taken_over(pod: Object, plan: Plan, now: float) -> Life:
-    """Where the pod stands by its status; one that says nothing begins now."""
+    """Where the pod stands by its status; one that says nothing, or nothing of ours, begins now."""
     status = pod.get("status") or {}
     begun = parse_time(status["startTime"]) if status.get("startTime") else now
     first = next(iter(status.get("containerStatuses") or []), None)
     if status.get("phase") in ("Succeeded", "Failed"):
-        run = _read_run((first or {}).get("state") or {}, first)
+        run = _read_run((first or {}).get("state") or {}, first, begun)
         return Life(Stage.ENDED, begun, None, run, overdue=status.get("reason") == "DeadlineExceeded")
     if first is None or ordinal_of(pod) is None:
         return begin(plan, now, begun)
-    state, last = first.get("state") or {}, _read_run(first.get("lastState") or {}, first, 1)
+    last = _read_run(first.get("lastState") or {}, first, begun, 1)
     attempt = first.get("restartCount", 0)
-    run = _read_run(state, first)
+    run = _read_run(first.get("state") or {}, first, begun)
+    if run is None and last is None:
+        return begin(plan, now, begun)
     if run is None:
-        assert last is not None
         waiting = Life(Stage.WAITING, begun, None, last, first_start=begun, streak=attempt + 1)
         return resume(plan, waiting, now)
     ready = bool(first.get("ready"))
@@ -269,14 +268,19 @@ def taken_over(pod: Object, plan: Plan, now: float) -> Life:
     return after_end(running, plan, now) if run.finished else resume(plan, running, now)
 
 
-def _read_run(state: dict[str, Any], status: dict[str, Any] | None, back: int = 0) -> Run | None:
-    """The run that a container's state or last state tells of; None when it waits. `back`: how many runs ago."""
+def _read_run(state: dict[str, Any], status: dict[str, Any] | None, begun: float, back: int = 0) -> Run | None:
+    """The run that a container's state or last state tells of; None when it waits. `begun` stands for moments that are
+    not told. `back`: how many runs ago."""
     attempt = (status or {}).get("restartCount", 0)
     if "running" in state:
-        return Run(attempt, parse_time(state["running"]["startedAt"]))
+        return Run(attempt, _moment(state["running"], "startedAt", begun))
     if "terminated" not in state:
         return None
     ended = state["terminated"]
     number = attempt - back if "waiting" not in ((status or {}).get("state") or {}) else attempt
-    started, finished = (parse_time(ended[field]) for field in ("startedAt", "finishedAt"))
+    started, finished = (_moment(ended, field, begun) for field in ("startedAt", "finishedAt"))
     return Run(number, started, finished, ended.get("exitCode", 0), ended.get("reason", ""))
+
+
+def _moment(said: dict[str, Any], field: str, otherwise: float) -> float:
+    return parse_time(said[field]) if said.get(field) else otherwise

@@ -67,6 +67,7 @@ def test_addresses_rest_before_they_are_used_again():
     assert not addresses.keep("100.64.3.5")
     assert addresses.keep("100.64.3.77")
     assert not addresses.keep("100.64.4.9")
+    assert not addresses.keep("fd00::7")
     rest = {addresses.take() for _ in range(300)}
     assert "" in rest
     assert "100.64.3.2" in rest

@@ -205,6 +205,29 @@ async def test_the_next_process_goes_on_where_the_last_one_was_killed(sim):
     assert (await sim.get("one"))["status"]["phase"] == "Succeeded"
 
 
+@pytest.mark.parametrize(
+    "garbled",
+    [
+        {"state": {"waiting": {"reason": "Strange"}}, "lastState": {}},
+        {"state": {"running": {}}},
+        {"state": {"terminated": {"exitCode": 3}}},
+        {"containerID": "sampan-sim://" + "x" * 64},
+    ],
+    ids=["waiting", "running", "terminated", "id"],
+)
+async def test_a_status_that_somebody_else_has_garbled_ends_no_simulation(sim, garbled):
+    await sim.start()
+    await sim.pod("one")
+    await sim.crash()
+    said = await sim.get("one")
+    said["status"]["containerStatuses"][0] |= garbled
+    await sim.cluster.client.update(PODS, said, "status")
+    await sim.start()
+    await sim.after(20)
+    assert ready(await sim.get("one")) == "True"
+    assert ready(await sim.pod("two")) == "True"
+
+
 async def test_a_crash_loop_is_taken_over(sim):
     said = {"pods": [{"failure": {"rate": 1, "after": "2s"}}]}
     await sim.start(said)
