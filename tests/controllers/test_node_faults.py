@@ -156,7 +156,7 @@ SILENCE = Scenario(
     steps=(time_passes,),
     end=end,
     always=(nobody_is_emptied, nobody_goes_who_may_stay),
-    quiet=5,
+    quiet=7,
 )
 
 
@@ -194,7 +194,7 @@ RETURN = Scenario(
     steps=(time_passes, they_are_heard_again_and_go),
     end=settled,
     always=(nobody_goes_who_may_stay,),
-    quiet=5,
+    quiet=7,
 )
 
 

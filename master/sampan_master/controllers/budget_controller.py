@@ -14,6 +14,7 @@ from sampan_api.clock import Clock, rfc3339
 from sampan_api.errors import NotFound
 from sampan_api.meta import Key, Object
 from sampan_api.recorder import EventRecorder
+from sampan_api.selectors import LabelSelector
 
 from sampan_master.controllers import budget as decide
 from sampan_master.controllers.budget_scales import SCALABLE, Scales, Uncountable
@@ -41,6 +42,7 @@ class BudgetController:
         self._queue: WorkQueue[Key] = WorkQueue(clock)
         self._disrupted: WorkQueue[Key] = WorkQueue(clock)
         self._recorder = EventRecorder(client, clock, "controllermanager")
+        self._selectors: dict[Key, LabelSelector] = {}
         self._budgets.subscribe(self._on_budget)
         self._pods.subscribe(self._on_pod)
         for resource in SCALABLE:
@@ -52,15 +54,20 @@ class BudgetController:
             tasks.create_task(work("disruption budget", self._queue, self.sync, self._workers))
             tasks.create_task(work("disrupted pods", self._disrupted, self.sync_disrupted, 1))
 
-    def _on_budget(self, _event: EventType, budget: Object, _old: Object | None) -> None:
-        self._queue.add(meta.key(budget))
+    def _on_budget(self, event: EventType, budget: Object, _old: Object | None) -> None:
+        key = meta.key(budget)
+        if event is EventType.DELETED:
+            self._selectors.pop(key, None)
+        else:
+            self._selectors[key] = decide.selector(budget)
+        self._queue.add(key)
 
     def _on_pod(self, event: EventType, pod: Object, old: Object | None) -> None:
         if event is not EventType.DELETED and decide.until_stale(pod, self._clock.now()) is not None:
             self._disrupted.add(meta.key(pod))
         mine: list[str] = []
         for budget in self._budgets.by_index("namespace", meta.namespace(pod)):
-            matches = decide.selector(budget).matches
+            matches = self._selectors[meta.key(budget)].matches
             if matches(meta.labels(pod)):
                 mine.append(meta.name(budget))
                 self._queue.add(meta.key(budget))
@@ -80,7 +87,7 @@ class BudgetController:
         budget = self._budgets.items.get(key)
         if budget is None:
             return None
-        matches = decide.selector(budget).matches
+        matches = self._selectors[key].matches
         pods = [pod for pod in self._pods.by_index("namespace", key.namespace) if matches(meta.labels(pod))]
         if not pods:
             self._tell(budget, "Normal", "NoPods", "No matching pods found")
@@ -92,7 +99,7 @@ class BudgetController:
             await self._write(budget, decide.failed(budget, str(why), self._clock.now()))
             return _LOOK_AGAIN
         if unmanaged:
-            message = _UNMANAGED.format(selector=decide.selector(budget))
+            message = _UNMANAGED.format(selector=self._selectors[key])
             self._tell(budget, "Warning", "UnmanagedPods", message)
         count = decide.count(budget, pods, scales, self._clock.now())
         for pod in pods:

@@ -139,7 +139,7 @@ class NodeController:
         if heard is not None and now - heard.heard_at < self._shortest_grace:
             return False
         heard_at = self._listen(node, self._leases.get(meta.name(node), LEASE_NAMESPACE)).heard_at
-        return heard_at + self._grace(node) <= self._clock.monotonic()
+        return heard_at + self._grace(node) < self._clock.monotonic()
 
     def _is_alive(self, node: Object) -> bool:
         heard = self._heard.get(meta.name(node))
