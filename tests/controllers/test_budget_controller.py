@@ -17,7 +17,7 @@ from sampan_api.client import (
     PatchType,
 )
 from sampan_api.clock import rfc3339
-from sampan_api.errors import ApiError, NotFound, TooManyRequests
+from sampan_api.errors import ApiError, Forbidden, NotFound, TooManyRequests
 from sampan_master.controllers import ControllersConfig, run
 from sampan_master.controllers.budget_controller import BudgetController
 from sampan_master.controllers.informers import Informers
@@ -110,10 +110,11 @@ async def test_a_deployment_answers_for_its_replicasets(cluster):
     await told(cluster, expectedPods=3, desiredHealthy=2, currentHealthy=2)
 
 
-async def run_budgets(cluster):
+async def run_budgets(cluster, client=None):
     """The one controller without the others, which would make pods of their own."""
-    informers = Informers(cluster.client, cluster.clock)
-    controller = BudgetController(cluster.client, cluster.clock, informers, 1)
+    client = client or cluster.client
+    informers = Informers(client, cluster.clock)
+    controller = BudgetController(client, cluster.clock, informers, 1)
     async with asyncio.TaskGroup() as tasks:
         for informer in informers.all:
             tasks.create_task(informer.run())
@@ -237,6 +238,39 @@ async def test_a_namespace_with_a_budget_goes(cluster):
 
     await eventually(gone)
     assert await cluster.list(PODDISRUPTIONBUDGETS, "x") == []
+
+
+class Closed:
+    """A client that may not read ReplicaSets one by one."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    async def get(self, resource, name, namespace=""):
+        if resource == REPLICASETS:
+            raise Forbidden(f'replicasets.apps "{name}" is forbidden')
+        return await self._client.get(resource, name, namespace)
+
+
+async def test_while_an_owner_cannot_be_read_nothing_may_go(cluster):
+    cluster.spawn(run_budgets(cluster, Closed(cluster.client)))
+    made = await cluster.replica_set("rs", 1)
+    seen = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": "rs",
+        "uid": meta.uid(made),
+        "controller": True,
+    }
+    await budget(cluster, maxUnavailable=1)
+    await running_pod(cluster, "a", owners=[seen])
+    await told(cluster, disruptionsAllowed=1)
+    await running_pod(cluster, "b", owners=[seen | {"name": "hidden", "uid": "u"}])
+    await told(cluster, disruptionsAllowed=0)
+    assert await sync_failed(cluster)
 
 
 async def test_owners_that_cannot_be_counted_say_which_they_are(cluster):

@@ -87,6 +87,16 @@ async def test_of_several_later_times_the_earliest_counts(bench):
     assert bench.times("b") == [4]
 
 
+async def test_a_time_that_is_moved_many_times_is_kept_once(bench):
+    for number in range(10_000):
+        bench.queue.add_after("a", 20_000 - number)
+    bench.queue.add_after("b", 3)
+    assert len(bench.queue._later) < 200
+    await bench.clock.advance(20_000)
+    assert bench.times("a") == [10_001]
+    assert bench.times("b") == [3]
+
+
 async def test_sync_says_when_it_wants_the_key_again(bench):
     bench.again["a"] = 7
     bench.queue.add("a")

@@ -11,7 +11,7 @@ import asyncio
 from sampan_api import meta
 from sampan_api.client import PODDISRUPTIONBUDGETS, PODS, Client, EventType, PatchType
 from sampan_api.clock import Clock, rfc3339
-from sampan_api.errors import NotFound
+from sampan_api.errors import ApiError, NotFound
 from sampan_api.meta import Key, Object
 from sampan_api.recorder import EventRecorder
 from sampan_api.selectors import LabelSelector
@@ -93,7 +93,7 @@ class BudgetController:
             self._tell(budget, "Normal", "NoPods", "No matching pods found")
         try:
             scales, unmanaged = await self._scales.of(pods) if decide.needs_scales(budget) else ({}, False)
-        except Uncountable as why:
+        except (Uncountable, ApiError) as why:
             message = f"Failed to calculate the number of expected pods: {why}"
             self._tell(budget, "Warning", "CalculateExpectedPodCountFailed", message)
             await self._write(budget, decide.failed(budget, str(why), self._clock.now()))

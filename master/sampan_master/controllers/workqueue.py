@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 K = TypeVar("K", bound=tuple[str, ...] | str)
 
 _FIRST_PAUSE, _LAST_PAUSE, _LAST_PAUSE_REFUSED = 0.05, 8.0, 32.0
+_STALE_FACTOR = 4
 
 
 class WorkQueue(Generic[K]):
@@ -53,6 +54,9 @@ class WorkQueue(Generic[K]):
             return
         self._due[key] = at
         heapq.heappush(self._later, (at, key))
+        if len(self._later) > _STALE_FACTOR * (len(self._due) + 16):
+            self._later = [entry for entry in self._later if self._due.get(entry[1]) == entry[0]]
+            heapq.heapify(self._later)
         if self._later[0][1] == key:
             if self._alarm is not None:
                 self._alarm.cancel()
