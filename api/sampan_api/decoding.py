@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from sampan_api import gotime, quantity
 from sampan_api.documents import DecodeError
 from sampan_api.fields import Field, Kind, Model, fields, go_name
+from sampan_api.gotext import json_kind
 from sampan_api.meta import Object
 
 
@@ -29,7 +30,7 @@ def decode_json(model: type[Model], data: Any) -> Decoded:
     """The object `data` stands for. Raises DecodeError with Go's wording for wrong types."""
     unknown: list[str] = []
     if not isinstance(data, dict):
-        message = f"json: cannot unmarshal {_json_kind(data)} into Go value of type {go_name(model)}"
+        message = f"json: cannot unmarshal {json_kind(data)} into Go value of type {go_name(model)}"
         raise DecodeError(message)
     try:
         obj = _struct(_plan(model), data, unknown)
@@ -174,7 +175,7 @@ def _nested(field: Field) -> _Nested:
 
 def _list(field: Field, value: Any, unknown: list[str]) -> list[Any]:
     if not isinstance(value, list):
-        raise _Mismatch(_json_kind(value), field.go)
+        raise _Mismatch(json_kind(value), field.go)
     if field.message is None:
         scalar = _SCALARS[field.kind]
         return [zero(field) if item is None else scalar(item, field) for item in value]
@@ -190,7 +191,7 @@ def _list(field: Field, value: Any, unknown: list[str]) -> list[Any]:
 def _map(field: Field, value: Any, unknown: list[str]) -> dict[str, Any]:
     """Go prints a map in the order of its keys."""
     if not isinstance(value, dict):
-        raise _Mismatch(_json_kind(value), field.go)
+        raise _Mismatch(json_kind(value), field.go)
     if field.message is None:
         scalar = _SCALARS[field.kind]
         return {key: zero(field) if (item := value[key]) is None else scalar(item, field) for key in sorted(value)}
@@ -206,20 +207,20 @@ def _map(field: Field, value: Any, unknown: list[str]) -> dict[str, Any]:
 
 def _message(field: Field, value: Any, unknown: list[str]) -> Object:
     if not isinstance(value, dict):
-        raise _Mismatch(_json_kind(value), field.go_element)
+        raise _Mismatch(json_kind(value), field.go_element)
     assert field.message is not None
     return _struct(_plan(field.message), value, unknown)
 
 
 def _string(value: Any, field: Field) -> Any:
     if not isinstance(value, str):
-        raise _Mismatch(_json_kind(value), field.go_element)
+        raise _Mismatch(json_kind(value), field.go_element)
     return value
 
 
 def _bool(value: Any, field: Field) -> Any:
     if not isinstance(value, bool):
-        raise _Mismatch(_json_kind(value), field.go_element)
+        raise _Mismatch(json_kind(value), field.go_element)
     return value
 
 
@@ -228,7 +229,7 @@ def _integer(bits: int) -> Callable[[Any, Field], Any]:
 
     def decode(value: Any, field: Field) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _Mismatch(_json_kind(value), field.go_element)
+            raise _Mismatch(json_kind(value), field.go_element)
         if isinstance(value, float) or not -limit <= value < limit:
             raise _Mismatch(f"number {value}", field.go_element)
         return value
@@ -238,13 +239,13 @@ def _integer(bits: int) -> Callable[[Any, Field], Any]:
 
 def _double(value: Any, field: Field) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Mismatch(_json_kind(value), field.go_element)
+        raise _Mismatch(json_kind(value), field.go_element)
     return value
 
 
 def _bytes(value: Any, field: Field) -> Any:
     if not isinstance(value, str):
-        raise _Mismatch(_json_kind(value), field.go_element)
+        raise _Mismatch(json_kind(value), field.go_element)
     text = value.replace("\r", "").replace("\n", "")
     try:
         return base64.b64encode(base64.b64decode(text, validate=True)).decode()
@@ -270,7 +271,7 @@ def _micro_time(value: Any, field: Field) -> Any:
 
 def _parsed_time(value: Any, canonical: Callable[[str], str]) -> str:
     if not isinstance(value, str):
-        raise DecodeError(f"json: cannot unmarshal {_json_kind(value)} into Go value of type string")
+        raise DecodeError(f"json: cannot unmarshal {json_kind(value)} into Go value of type string")
     try:
         return canonical(value)
     except gotime.TimeError as error:
@@ -289,7 +290,7 @@ def _int_or_string(value: Any, field: Field) -> Any:
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DecodeError(f"json: cannot unmarshal {_json_kind(value)} into Go value of type int32")
+        raise DecodeError(f"json: cannot unmarshal {json_kind(value)} into Go value of type int32")
     if isinstance(value, float) or not -(2**31) <= value < 2**31:
         raise DecodeError(f"json: cannot unmarshal number {value} into Go value of type int32")
     return value
@@ -297,10 +298,10 @@ def _int_or_string(value: Any, field: Field) -> Any:
 
 def _strings(value: Any, field: Field) -> Any:
     if not isinstance(value, list):
-        raise _Mismatch(_json_kind(value), field.go_element)
+        raise _Mismatch(json_kind(value), field.go_element)
     for item in value:
         if not isinstance(item, str):
-            raise _Mismatch(_json_kind(item), "string")
+            raise _Mismatch(json_kind(item), "string")
     return value
 
 
@@ -322,19 +323,3 @@ _SCALARS: dict[Kind, Callable[[Any, Field], Any]] = {
     Kind.STRINGS: _strings,
     Kind.RAW: _raw,
 }
-
-
-def _json_kind(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "bool"
-        case dict():
-            return "object"
-        case list():
-            return "array"
-        case str():
-            return "string"
-        case _:
-            return "number"

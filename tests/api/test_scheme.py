@@ -37,6 +37,6 @@ def test_asking_for_a_config_map_does_not_import_pods():
     assert "sampan_api.models.core_v1.pod" not in modules
 
 
-def test_selectors_quantities_patches_and_informers_do_not_import_pydantic():
-    statement = "from sampan_api import informer, names, patches, quantity, selectors"
+def test_selectors_quantities_and_informers_do_not_import_pydantic():
+    statement = "from sampan_api import informer, names, quantity, selectors"
     assert "pydantic" not in imported_by(statement)

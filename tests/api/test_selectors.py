@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sampan_api import selectors
 from sampan_api.selectors import SelectorError, from_label_selector, parse_fields, parse_labels
+from sampan_api.selectors.fields import FieldRequirement
 
 LABELS = {"app": "web", "tier": "front", "n": "5"}
 
@@ -162,5 +163,5 @@ def test_no_text_breaks_the_parsers(text):
 
 @given(st.text(max_size=10))
 def test_any_field_value_survives_being_printed(value):
-    selector = selectors.FieldSelector((selectors.FieldRequirement("a.b", "=", value),))
+    selector = selectors.FieldSelector((FieldRequirement("a.b", "=", value),))
     assert parse_fields(str(selector)) == selector

@@ -13,7 +13,7 @@ import orjson
 from sampan_api.fields import Field, Kind, Model, fields
 from sampan_api.fieldsets.keys import PathError, shown
 from sampan_api.fieldsets.shapes import Form, Shape, field_shape
-from sampan_api.patches import go_value
+from sampan_api.gotext import go_value
 
 
 class Problem(NamedTuple):

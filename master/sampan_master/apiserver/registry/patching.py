@@ -9,6 +9,7 @@ import orjson
 from sampan_api import patches, schema
 from sampan_api.client import PatchType
 from sampan_api.errors import ApiError, BadRequest, Invalid, RequestEntityTooLarge
+from sampan_api.gotext import go_value
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.encoding.decoding import MOST_MISTAKES, SHOWN, convert, report_unknown
@@ -46,10 +47,10 @@ def apply_patch(rt: ResourceType, patch: Patch, old: Object, options: WriteOptio
     try:
         obj, unknown = convert(_without(patched, untouched), rt.resource.api_version, rt.kind)
     except schema.DecodeError as error:
-        raise _bad_patch(patches.go_value(patch.content), str(error)) from error
+        raise _bad_patch(go_value(patch.content), str(error)) from error
     if unknown:
         said_unknown = [f"unknown field {go_quote(path)}" for path in unknown[:MOST_MISTAKES]]
-        refusal = _bad_patch(patches.go_value(patch.content), "strict decoding error: " + ", ".join(said_unknown))
+        refusal = _bad_patch(go_value(patch.content), "strict decoding error: " + ", ".join(said_unknown))
         report_unknown(said_unknown, options, refusal)
     obj["metadata"] |= untouched.metadata
     obj |= untouched.fields
