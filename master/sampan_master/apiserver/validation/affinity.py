@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, required, unsupported
+from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, one_of, required
 from sampan_master.apiserver.validation.names import complain, label_map, label_value, qualified_name
 from sampan_master.apiserver.validation.numbers import between
 
@@ -145,8 +145,7 @@ def validate_spread(constraints: list[dict[str, Any]], path: str) -> Errors:
         else:
             yield from complain(f"{at}.topologyKey", key, qualified_name(key))
         when = constraint.get("whenUnsatisfiable", "")
-        if when not in ("DoNotSchedule", "ScheduleAnyway"):
-            yield unsupported(f"{at}.whenUnsatisfiable", when, ("DoNotSchedule", "ScheduleAnyway"))
+        yield from one_of(when, ("DoNotSchedule", "ScheduleAnyway"), f"{at}.whenUnsatisfiable")
         if constraint.get("minDomains") is not None:
             yield from between(constraint["minDomains"], 1, 2147483647, f"{at}.minDomains")
         yield from _label_keys(constraint, at)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sampan_api import quantity
 
-from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, required, unsupported
+from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, one_of, required
 from sampan_master.apiserver.validation.names import complain, dns_label, path_segment
 from sampan_master.apiserver.validation.resources import container_resource_name
 
@@ -55,8 +55,7 @@ def _metric(metric: dict[str, Any], path: str) -> Errors:
     kind = metric.get("type", "")
     if not kind:
         yield required(f"{path}.type", "must specify a metric source type")
-    if kind not in SOURCES:
-        yield unsupported(f"{path}.type", kind, SOURCES)
+    yield from one_of(kind, SOURCES, f"{path}.type")
     present = [field for field in _LOOKED_AT if metric.get(field) is not None]
     if present:
         yield from _source(present[0], metric[present[0]], f"{path}.{present[0]}")
@@ -143,8 +142,7 @@ def _rules(rules: dict[str, Any], path: str) -> Errors:
     if window is not None and window > _LONGEST_WINDOW:
         said = f"must be less than or equal to {_LONGEST_WINDOW}"
         yield invalid(f"{path}.stabilizationWindowSeconds", window, said)
-    if selection is not None and selection not in _SELECTIONS:
-        yield unsupported(f"{path}.selectPolicy", selection, _SELECTIONS)
+    yield from one_of(selection, _SELECTIONS, f"{path}.selectPolicy")
     policies = rules.get("policies") or []
     if not policies:
         yield required(f"{path}.policies", "must specify at least one Policy")
@@ -155,8 +153,7 @@ def _rules(rules: dict[str, Any], path: str) -> Errors:
 
 
 def _policy(policy: dict[str, Any], path: str) -> Errors:
-    if policy.get("type", "") not in _POLICIES:
-        yield unsupported(f"{path}.type", policy.get("type", ""), _POLICIES)
+    yield from one_of(policy.get("type", ""), _POLICIES, f"{path}.type")
     for field in ("value", "periodSeconds"):
         if policy[field] <= 0:
             yield invalid(f"{path}.{field}", policy[field], "must be greater than zero")

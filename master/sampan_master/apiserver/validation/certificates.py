@@ -17,6 +17,7 @@ from sampan_master.apiserver.validation.fields import (
     forbidden,
     go_quote,
     invalid,
+    one_of,
     required,
     too_long,
     unsupported,
@@ -64,8 +65,7 @@ def validate_request(obj: Object) -> Errors:
     if not usages:
         yield required("spec.usages")
     for index, usage in enumerate(usages):
-        if usage not in _USAGES:
-            yield unsupported(f"spec.usages[{index}]", usage, _USAGES)
+        yield from one_of(usage, _USAGES, f"spec.usages[{index}]")
         if usage in usages[:index]:
             yield duplicate(f"spec.usages[{index}]", usage)
     yield from _signer_name(spec["signerName"], "spec.signerName")

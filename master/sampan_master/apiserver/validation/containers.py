@@ -12,6 +12,7 @@ from sampan_master.apiserver.validation.fields import (
     forbidden,
     invalid,
     not_found,
+    one_of,
     required,
     unsupported,
 )
@@ -84,8 +85,7 @@ def validate_container(container: Container, at: str, volumes: set[str], host_ne
     yield from validate_env(container.get("env") or [], f"{at}.env")
     yield from validate_env_from(container.get("envFrom") or [], f"{at}.envFrom")
     yield from _mounts(container.get("volumeMounts") or [], f"{at}.volumeMounts", volumes)
-    if container.get("imagePullPolicy") not in _PULL_POLICIES:
-        yield unsupported(f"{at}.imagePullPolicy", container.get("imagePullPolicy", ""), _PULL_POLICIES)
+    yield from one_of(container.get("imagePullPolicy", ""), _PULL_POLICIES, f"{at}.imagePullPolicy")
     yield from validate_requirements(container.get("resources") or {}, f"{at}.resources")
     yield from _security(container.get("securityContext") or {}, f"{at}.securityContext")
 
@@ -119,8 +119,7 @@ def _ports(ports: list[dict[str, Any]], path: str, host_network: bool) -> Errors
             yield from port_number(host_port, f"{at}.hostPort")
             if host_network and host_port != number:
                 yield invalid(f"{at}.hostPort", host_port, "must match `containerPort` when `hostNetwork` is true")
-        if port.get("protocol") not in _PROTOCOLS:
-            yield unsupported(f"{at}.protocol", port.get("protocol", ""), _PROTOCOLS)
+        yield from one_of(port.get("protocol", ""), _PROTOCOLS, f"{at}.protocol")
 
 
 def _host_port_conflicts(containers: Iterable[Container], path: str) -> Errors:

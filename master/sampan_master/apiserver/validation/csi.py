@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sampan_api import quantity
 from sampan_api.meta import Object
 from sampan_api.names import dns_subdomain, qualified_name
 
@@ -14,12 +13,14 @@ from sampan_master.apiserver.validation.fields import (
     duplicate,
     forbidden,
     invalid,
+    one_of,
     required,
     too_long,
-    unsupported,
 )
-from sampan_master.apiserver.validation.metadata import immutable
 from sampan_master.apiserver.validation.names import complain
+from sampan_master.apiserver.validation.numbers import non_negative
+from sampan_master.apiserver.validation.resources import non_negative_amount
+from sampan_master.apiserver.validation.updates import immutable, unchanged
 
 GROUP_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
 LIFECYCLES = ("Persistent", "Ephemeral")
@@ -31,12 +32,10 @@ _NOT_INLINE = "may not be specified in the context of inline volumes"
 
 def validate_driver(obj: Object) -> Errors:
     spec = obj["spec"]
-    if spec["fsGroupPolicy"] not in GROUP_POLICIES:
-        yield unsupported("spec.fsGroupPolicy", spec["fsGroupPolicy"], GROUP_POLICIES)
+    yield from one_of(spec["fsGroupPolicy"], GROUP_POLICIES, "spec.fsGroupPolicy")
     yield from _token_requests(spec.get("tokenRequests") or [])
     for mode in spec["volumeLifecycleModes"]:
-        if mode not in LIFECYCLES:
-            yield unsupported("spec.volumeLifecycleModes", mode, LIFECYCLES)
+        yield from one_of(mode, LIFECYCLES, "spec.volumeLifecycleModes")
     period = spec.get("nodeAllocatableUpdatePeriodSeconds")
     if period is not None and period < _LEAST_PERIOD:
         said = f"must be greater than or equal to {_LEAST_PERIOD} seconds"
@@ -74,9 +73,7 @@ def validate_node(obj: Object) -> Errors:
             yield required(f"{at}.nodeID")
         if len(node_id.encode()) > _NODE_ID_BYTES:
             yield invalid(f"{at}.nodeID", node_id, f"must be {_NODE_ID_BYTES} characters or less")
-        count = (driver.get("allocatable") or {}).get("count")
-        if count is not None and count < 0:
-            yield invalid(f"{at}.allocatable.count", count, "must be greater than or equal to 0")
+        yield from non_negative((driver.get("allocatable") or {}).get("count"), f"{at}.allocatable.count")
         if name in seen:
             yield duplicate(f"{at}.name", name)
         seen.add(name)
@@ -118,15 +115,12 @@ def validate_capacity(obj: Object) -> Errors:
         yield from validate_label_selector(obj["nodeTopology"], "nodeTopology")
     name = obj.get("storageClassName", "")
     yield from complain("storageClassName", name, dns_subdomain(name))
-    amount = obj.get("capacity")
-    if amount is not None and quantity.milli(amount) < 0:
-        yield invalid("capacity", amount, "must be greater than or equal to 0")
+    if obj.get("capacity") is not None:
+        yield from non_negative_amount(obj["capacity"], "capacity")
 
 
 def validate_capacity_update(new: Object, old: Object) -> Errors:
-    for field in ("nodeTopology", "storageClassName"):
-        if new.get(field) != old.get(field):
-            yield immutable(field, new.get(field))
+    return unchanged(new, old, ("nodeTopology", "storageClassName"))
 
 
 def validate_attachment(obj: Object) -> Errors:
@@ -182,8 +176,7 @@ def _attachment_status(status: dict[str, Any]) -> Errors:
 
 
 def validate_attachment_update(new: Object, old: Object) -> Errors:
-    if new["spec"] != old["spec"]:
-        yield immutable("spec", new["spec"])
+    return unchanged(new, old, ("spec",))
 
 
 def validate_attachment_status(new: Object, _old: Object) -> Errors:

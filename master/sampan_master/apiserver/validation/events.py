@@ -6,8 +6,8 @@ from __future__ import annotations
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.validation.fields import Errors, FieldError, invalid, required
-from sampan_master.apiserver.validation.metadata import immutable
 from sampan_master.apiserver.validation.names import complain, dns_subdomain, qualified_name
+from sampan_master.apiserver.validation.updates import immutable
 
 _NAME_LIMIT, _NOTE_LIMIT = 128, 1024
 _TYPES = ("Normal", "Warning")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,12 @@ def unsupported(path: str, value: Any, supported: Iterable[str]) -> FieldError:
     return FieldError(
         "FieldValueNotSupported", path, f"Unsupported value: {quoted(value)}: supported values: {choices}"
     )
+
+
+def one_of(value: Any, choices: Collection[str], path: str) -> Errors:
+    """None is no choice made, which is for others to judge."""
+    if value is not None and value not in choices:
+        yield unsupported(path, value, choices)
 
 
 def duplicate(path: str, value: Any) -> FieldError:

@@ -9,6 +9,7 @@ from sampan_master.apiserver.validation.fields import (
     Errors,
     go_quote,
     invalid,
+    one_of,
     required,
     too_long,
     unsupported,
@@ -108,8 +109,7 @@ def _indexed(spec: dict[str, Any], path: str) -> Errors:
 def _replacement(spec: dict[str, Any], path: str) -> Errors:
     policy = spec.get("podReplacementPolicy")
     supported = ("Failed",) if spec.get("podFailurePolicy") is not None else ("Failed", "TerminatingOrFailed")
-    if policy is not None and policy not in supported:
-        yield unsupported(path, policy, supported)
+    yield from one_of(policy, supported, path)
 
 
 def _restarts(spec: dict[str, Any], path: str) -> Errors:

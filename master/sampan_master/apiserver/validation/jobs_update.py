@@ -7,7 +7,7 @@ from typing import Any
 from sampan_api.meta import Object, condition
 
 from sampan_master.apiserver.validation.fields import Errors, invalid
-from sampan_master.apiserver.validation.metadata import immutable
+from sampan_master.apiserver.validation.updates import immutable, unchanged
 
 _FIXED = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
 _DIRECTIVES = ("nodeSelector", "tolerations", "schedulingGates")
@@ -16,23 +16,17 @@ _DIRECTIVES = ("nodeSelector", "tolerations", "schedulingGates")
 def validate_job_update(new: Object, old: Object) -> Errors:
     spec, before = new["spec"], old["spec"]
     yield from _completions(spec, before)
-    yield from _unchanged(spec, before, ("selector",))
+    yield from unchanged(spec, before, ("selector",), "spec")
     if _is_at_rest(old):
         yield from _rescheduled(spec["template"], before["template"])
     else:
-        yield from _unchanged(spec, before, ("template",))
-    yield from _unchanged(spec, before, _FIXED)
-
-
-def _unchanged(spec: dict[str, Any], before: dict[str, Any], fields: tuple[str, ...]) -> Errors:
-    for field in fields:
-        if spec.get(field) != before.get(field):
-            yield immutable(f"spec.{field}", spec.get(field))
+        yield from unchanged(spec, before, ("template",), "spec")
+    yield from unchanged(spec, before, _FIXED, "spec")
 
 
 def _completions(spec: dict[str, Any], before: dict[str, Any]) -> Errors:
     if spec.get("completionMode") != "Indexed":
-        yield from _unchanged(spec, before, ("completions",))
+        yield from unchanged(spec, before, ("completions",), "spec")
         return
     completions = spec.get("completions")
     if completions not in (None, before.get("completions"), spec.get("parallelism")):

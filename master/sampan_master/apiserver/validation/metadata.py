@@ -8,7 +8,6 @@ from sampan_api.meta import Object
 
 from sampan_master.apiserver.validation.fields import (
     Errors,
-    FieldError,
     forbidden,
     go_quote,
     invalid,
@@ -16,6 +15,7 @@ from sampan_master.apiserver.validation.fields import (
     too_long,
 )
 from sampan_master.apiserver.validation.names import NameRule, complain, label_map, qualified_name
+from sampan_master.apiserver.validation.updates import unchanged
 
 _ANNOTATIONS_LIMIT = 262144
 _STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
@@ -99,10 +99,5 @@ def validate_update(new: Object, old: Object) -> Errors:
                 "metadata.finalizers",
                 "no new finalizers can be added if the object is being deleted, found new finalizers " + found,
             )
-    for field in ("name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds"):
-        if new_meta.get(field) != old_meta.get(field):
-            yield immutable(f"metadata.{field}", new_meta.get(field))
-
-
-def immutable(path: str, value: Any) -> FieldError:
-    return invalid(path, value, "field is immutable")
+    kept = ("name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds")
+    yield from unchanged(new_meta, old_meta, kept, "metadata")

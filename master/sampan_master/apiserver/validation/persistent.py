@@ -11,9 +11,9 @@ from sampan_api.meta import Object
 from sampan_api.models.core_v1.persistent_volume import PersistentVolumeSource
 
 from sampan_master.apiserver.validation.affinity import validate_label_selector, validate_node_selector
-from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, quoted, required, unsupported
-from sampan_master.apiserver.validation.metadata import immutable
+from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, one_of, required, unsupported
 from sampan_master.apiserver.validation.names import complain, dns_label_name, dns_subdomain
+from sampan_master.apiserver.validation.updates import differences, unchanged
 from sampan_master.apiserver.validation.volumes import validate_host_path
 
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
@@ -34,8 +34,7 @@ def validate_volume(obj: Object) -> Errors:
     yield from _access_modes(spec)
     yield from _capacity(spec.get("capacity") or {})
     policy = spec["persistentVolumeReclaimPolicy"]
-    if policy not in _POLICIES:
-        yield unsupported("spec.persistentVolumeReclaimPolicy", policy, _POLICIES)
+    yield from one_of(policy, _POLICIES, "spec.persistentVolumeReclaimPolicy")
     affinity = spec.get("nodeAffinity")
     if affinity is not None:
         if affinity.get("required") is None:
@@ -51,8 +50,7 @@ def validate_volume(obj: Object) -> Errors:
 def _access_modes(spec: Spec) -> Errors:
     modes = spec.get("accessModes") or []
     for mode in modes:
-        if mode not in ACCESS_MODES:
-            yield unsupported("spec.accessModes", mode, ACCESS_MODES)
+        yield from one_of(mode, ACCESS_MODES, "spec.accessModes")
     if _ALONE in modes and any(mode in ACCESS_MODES and mode != _ALONE for mode in modes):
         yield forbidden("spec.accessModes", "may not use ReadWriteOncePod with other access modes")
 
@@ -103,8 +101,7 @@ def class_name(spec: Spec, field: str) -> Errors:
 
 
 def _volume_mode(spec: Spec) -> Errors:
-    if spec["volumeMode"] not in VOLUME_MODES:
-        yield unsupported("spec.volumeMode", spec["volumeMode"], VOLUME_MODES)
+    yield from one_of(spec["volumeMode"], VOLUME_MODES, "spec.volumeMode")
 
 
 def _attributes(spec: Spec) -> Errors:
@@ -119,11 +116,11 @@ def _attributes(spec: Spec) -> Errors:
 
 def validate_volume_update(new: Object, old: Object) -> Errors:
     spec, before = new["spec"], old["spec"]
-    changed = difference(_comparable_sources(spec, before), _comparable_sources(before, before))
+    changed = _difference(_comparable_sources(spec, before), _comparable_sources(before, before))
     if changed:
         said = f"spec.persistentvolumesource is immutable after creation\n{changed}"
         yield forbidden("spec.persistentvolumesource", said)
-    yield from _kept_mode(spec, before)
+    yield from unchanged(spec, before, ("volumeMode",))
     if before.get("nodeAffinity") is not None and spec.get("nodeAffinity") != before["nodeAffinity"]:
         said = "field is immutable, except for updating from beta label to GA"
         yield invalid("nodeAffinity", spec.get("nodeAffinity"), said)
@@ -138,11 +135,6 @@ def _comparable_sources(spec: Spec, before: Spec) -> Spec:
     return found
 
 
-def _kept_mode(spec: Spec, before: Spec) -> Errors:
-    if spec["volumeMode"] != before.get("volumeMode"):
-        yield immutable("volumeMode", spec["volumeMode"])
-
-
 def _kept_attributes(spec: Spec, before: Spec) -> Errors:
     if before.get("volumeAttributesClassName") is None:
         return
@@ -153,10 +145,9 @@ def _kept_attributes(spec: Spec, before: Spec) -> Errors:
         yield forbidden("spec.volumeAttributesClassName", said)
 
 
-def difference(new: Spec, old: Spec) -> str:
-    """What has changed, field by field, as lines for people."""
-    changed = [field for field in sorted(new.keys() | old.keys()) if new.get(field) != old.get(field)]
-    return "".join(f"- {field}: {quoted(old.get(field))}\n+ {field}: {quoted(new.get(field))}\n" for field in changed)
+def _difference(new: Spec, old: Spec) -> str:
+    changed = (field for field in sorted(new.keys() | old.keys()) if new.get(field) != old.get(field))
+    return differences(new, old, changed)
 
 
 def validate_claim(obj: Object) -> Errors:
@@ -216,7 +207,7 @@ def validate_claim_update(new: Object, old: Object) -> Errors:
     if bound and "requests" in spec["resources"]:
         kept = {**spec["resources"]["requests"], "storage": had}
         spec["resources"] = {**spec["resources"], "requests": kept}
-    changed = difference(*({k: v for k, v in each.items() if k not in free} for each in (spec, before)))
+    changed = _difference(*({k: v for k, v in each.items() if k not in free} for each in (spec, before)))
     if changed:
         said = (
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
@@ -225,7 +216,7 @@ def validate_claim_update(new: Object, old: Object) -> Errors:
     real = ((old.get("status") or {}).get("capacity") or {}).get("storage", "0")
     if quantity.parse(size) < quantity.parse(had) and quantity.parse(size) <= quantity.parse(real):
         yield forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")
-    yield from _kept_mode(spec, before)
+    yield from unchanged(spec, before, ("volumeMode",))
     yield from _kept_attributes(spec, before)
     annotations = [(each["metadata"].get("annotations") or {}).get(BETA_CLASS, "") for each in (new, old)]
     if annotations[0] != annotations[1]:

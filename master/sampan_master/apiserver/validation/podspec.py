@@ -11,7 +11,7 @@ from sampan_api.meta import Object
 from sampan_master.apiserver.validation.affinity import validate_affinity, validate_spread
 from sampan_master.apiserver.validation.containers import validate_containers, validate_seccomp
 from sampan_master.apiserver.validation.ephemeral import validate_ephemeral_containers
-from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, quoted, required, unsupported
+from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, one_of, required, unsupported
 from sampan_master.apiserver.validation.gates import (
     is_gated,
     validate_gated_creation,
@@ -28,6 +28,7 @@ from sampan_master.apiserver.validation.names import (
     qualified_name,
 )
 from sampan_master.apiserver.validation.numbers import MAX_INT32, between, non_negative, user_id
+from sampan_master.apiserver.validation.updates import differences
 from sampan_master.apiserver.validation.volumes import validate_volumes
 
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
@@ -39,10 +40,8 @@ def validate_pod_spec(spec: dict[str, Any], path: str = "spec") -> Errors:
     volumes = yield from validate_volumes(spec.get("volumes") or [], f"{path}.volumes")
     yield from validate_containers(spec, path, volumes)
     yield from validate_ephemeral_containers(spec, path, volumes)
-    if spec.get("restartPolicy") not in _RESTART_POLICIES:
-        yield unsupported(f"{path}.restartPolicy", spec.get("restartPolicy", ""), _RESTART_POLICIES)
-    if spec.get("dnsPolicy") not in _DNS_POLICIES:
-        yield unsupported(f"{path}.dnsPolicy", spec.get("dnsPolicy", ""), _DNS_POLICIES)
+    yield from one_of(spec.get("restartPolicy", ""), _RESTART_POLICIES, f"{path}.restartPolicy")
+    yield from one_of(spec.get("dnsPolicy", ""), _DNS_POLICIES, f"{path}.dnsPolicy")
     yield from label_map(spec.get("nodeSelector") or {}, f"{path}.nodeSelector")
     yield from _security(spec.get("securityContext") or {}, f"{path}.securityContext")
     yield from validate_affinity(spec.get("affinity") or {}, f"{path}.affinity")
@@ -151,12 +150,7 @@ def validate_pod_update(new: Object, old: Object) -> Errors:
         and not (field == "terminationGracePeriodSeconds" and spec.get(field) == 1 and (before.get(field) or 0) < 0)
     ]
     if changed:
-        yield forbidden("spec", _IMMUTABLE + "".join(_diff(field, before, spec) for field in changed))
-
-
-def _diff(field: str, before: dict[str, Any], after: dict[str, Any]) -> str:
-    """One changed field as two lines for people."""
-    return f"- {field}: {quoted(before.get(field))}\n+ {field}: {quoted(after.get(field))}\n"
+        yield forbidden("spec", _IMMUTABLE + differences(spec, before, changed))
 
 
 def _comparable(field: str, value: Any, gated: bool) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, required, unsupported
+from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, one_of, required
 from sampan_master.apiserver.validation.names import complain, port_name
 from sampan_master.apiserver.validation.numbers import non_negative, port_number
 
@@ -43,8 +43,7 @@ def _handler(handler: dict[str, Any], path: str, kinds: tuple[str, ...]) -> Erro
         yield required(f"{at}.command")
     elif kind == "httpGet":
         yield from _port(value.get("port", 0), f"{at}.port")
-        if value.get("scheme") not in ("HTTP", "HTTPS"):
-            yield unsupported(f"{at}.scheme", value.get("scheme", ""), ("HTTP", "HTTPS"))
+        yield from one_of(value.get("scheme", ""), ("HTTP", "HTTPS"), f"{at}.scheme")
     elif kind == "tcpSocket":
         yield from _port(value.get("port", 0), f"{at}.port")
     elif kind == "grpc":

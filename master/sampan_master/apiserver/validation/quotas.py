@@ -9,8 +9,12 @@ from sampan_api import quantity
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.validation.fields import Errors, invalid, required
-from sampan_master.apiserver.validation.metadata import immutable
-from sampan_master.apiserver.validation.resources import is_standard_resource, standard_resource_name
+from sampan_master.apiserver.validation.resources import (
+    is_standard_resource,
+    non_negative_amount,
+    standard_resource_name,
+)
+from sampan_master.apiserver.validation.updates import immutable
 
 _COUNTED = frozenset(
     {
@@ -62,10 +66,8 @@ def _amounts(amounts: dict[str, str], path: str) -> Errors:
         yield from standard_resource_name(name, at)
         if "/" not in name and not (is_standard_resource(name) and name != "storage"):
             yield invalid(at, name, "must be a standard resource for quota")
-        milli = quantity.milli(amount)
-        if milli < 0:
-            yield invalid(at, amount, "must be greater than or equal to 0")
-        if milli % 1000 and (name in _COUNTED or _is_extended(name)):
+        yield from non_negative_amount(amount, at)
+        if quantity.milli(amount) % 1000 and (name in _COUNTED or _is_extended(name)):
             yield invalid(at, amount, "must be an integer")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.validation.affinity import validate_label_selector
-from sampan_master.apiserver.validation.fields import Errors, invalid, required, unsupported
+from sampan_master.apiserver.validation.fields import Errors, invalid, one_of, required, unsupported
 from sampan_master.apiserver.validation.names import complain, dns_subdomain, path_segment
 
 GROUP = "rbac.authorization.k8s.io"
@@ -51,8 +51,7 @@ def validate_binding(obj: Object, roles: tuple[str, ...], *, namespaced: bool) -
     role = obj["roleRef"]
     if role["apiGroup"] != GROUP:
         yield unsupported("roleRef.apiGroup", role["apiGroup"], (GROUP,))
-    if role["kind"] not in roles:
-        yield unsupported("roleRef.kind", role["kind"], roles)
+    yield from one_of(role["kind"], roles, "roleRef.kind")
     if not role["name"]:
         yield required("roleRef.name")
     yield from complain("roleRef.name", role["name"], path_segment(role["name"]))

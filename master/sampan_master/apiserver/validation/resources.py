@@ -66,16 +66,18 @@ def container_resource_name(name: str, path: str) -> Errors:
         yield invalid(path, name, "must be a standard resource for containers")
 
 
-def _amount(name: str, amount: str, path: str) -> Errors:
-    milli = quantity.milli(amount)
-    if milli < 0:
+def non_negative_amount(amount: str, path: str) -> Errors:
+    if quantity.milli(amount) < 0:
         yield invalid(path, amount, "must be greater than or equal to 0")
-    if not is_overcommittable(name) and milli % 1000:
+
+
+def _amount(name: str, amount: str, path: str) -> Errors:
+    yield from non_negative_amount(amount, path)
+    if not is_overcommittable(name) and quantity.milli(amount) % 1000:
         yield invalid(path, amount, "must be an integer")
 
 
 def validate_capacity(amounts: dict[str, str], path: str) -> Errors:
     for name, amount in amounts.items():
         yield from complain(f"{path}[{name}]", name, qualified_name(name))
-        if quantity.milli(amount) < 0:
-            yield invalid(f"{path}[{name}]", amount, "must be greater than or equal to 0")
+        yield from non_negative_amount(amount, f"{path}[{name}]")

@@ -24,7 +24,15 @@ from sampan_master.apiserver.validation.addresses import (
     validate_network,
     validate_reachable,
 )
-from sampan_master.apiserver.validation.fields import Errors, duplicate, forbidden, invalid, required, unsupported
+from sampan_master.apiserver.validation.fields import (
+    Errors,
+    duplicate,
+    forbidden,
+    invalid,
+    one_of,
+    required,
+    unsupported,
+)
 from sampan_master.apiserver.validation.names import (
     complain,
     dns_label,
@@ -57,8 +65,7 @@ def validate_service(obj: Object) -> Errors:
         path = f"spec.externalIPs[{index}]"
         wrong = [*validate_address(address, path)]
         yield from wrong or validate_reachable(address, path)
-    if spec["type"] not in _TYPES:
-        yield unsupported("spec.type", spec["type"], _TYPES)
+    yield from one_of(spec["type"], _TYPES, "spec.type")
     yield from _port_numbers(spec)
     yield from _balancer(spec)
     yield from _policies(spec)
@@ -96,8 +103,7 @@ def _ports(spec: Spec) -> Errors:
         elif len(ports) > 1:
             yield required(f"{at}.name")
         yield from port_number(port.get("port", 0), f"{at}.port")
-        if port["protocol"] not in PROTOCOLS:
-            yield unsupported(f"{at}.protocol", port["protocol"], PROTOCOLS)
+        yield from one_of(port["protocol"], PROTOCOLS, f"{at}.protocol")
         yield from port_or_name(port.get("targetPort", 0), f"{at}.targetPort")
         if port.get("appProtocol") is not None:
             yield from complain(f"{at}.appProtocol", port["appProtocol"], qualified_name(port["appProtocol"]))
@@ -159,13 +165,11 @@ def _cluster_ips(spec: Spec) -> Errors:
     elif addresses and not first:
         yield invalid("spec.clusterIPs", addresses, "must be empty when `clusterIP` is not specified")
     for index, family in enumerate(spec.get("ipFamilies") or []):
-        if family not in IP_FAMILIES:
-            yield unsupported(f"spec.ipFamilies[{index}]", family, IP_FAMILIES)
+        yield from one_of(family, IP_FAMILIES, f"spec.ipFamilies[{index}]")
         if family in spec["ipFamilies"][:index]:
             yield duplicate(f"spec.ipFamilies[{index}]", family)
     policy = spec.get("ipFamilyPolicy")
-    if policy is not None and policy not in _FAMILY_POLICIES:
-        yield unsupported("spec.ipFamilyPolicy", policy, _FAMILY_POLICIES)
+    yield from one_of(policy, _FAMILY_POLICIES, "spec.ipFamilyPolicy")
     if addresses[:1] == [HEADLESS]:
         if len(addresses) > 1:
             yield invalid("spec.clusterIPs", addresses, "'None' must be the first and only value")
@@ -236,11 +240,9 @@ def _policies(spec: Spec) -> Errors:
     elif check:
         yield from port_number(check, "spec.healthCheckNodePort")
     inside = spec.get("internalTrafficPolicy")
-    if inside is not None and inside not in ("Cluster", "Local"):
-        yield unsupported("spec.internalTrafficPolicy", inside, ("Cluster", "Local"))
+    yield from one_of(inside, ("Cluster", "Local"), "spec.internalTrafficPolicy")
     near = spec.get("trafficDistribution")
-    if near is not None and near not in _DISTRIBUTIONS:
-        yield unsupported("spec.trafficDistribution", near, _DISTRIBUTIONS)
+    yield from one_of(near, _DISTRIBUTIONS, "spec.trafficDistribution")
 
 
 def validate_service_update(new: Object, old: Object) -> Errors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sampan_api.meta import Object
 from sampan_api.selectors import LabelSelector, SelectorError, from_label_selector
 
 from sampan_master.apiserver.validation.affinity import validate_label_selector
@@ -12,6 +13,7 @@ from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid
 from sampan_master.apiserver.validation.metadata import validate_annotations
 from sampan_master.apiserver.validation.names import label_map
 from sampan_master.apiserver.validation.podspec import validate_deletion_cost, validate_pod_spec
+from sampan_master.apiserver.validation.updates import unchanged
 
 
 def validate_template(template: Mapping[str, Any], path: str) -> Errors:
@@ -55,6 +57,11 @@ def selected(template: Mapping[str, Any], selector: LabelSelector) -> Errors:
     labels = (template.get("metadata") or {}).get("labels")
     if not selector.matches(labels):
         yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+
+
+def selector_unchanged(new: Object, old: Object) -> Errors:
+    """Another selector would leave the pods of the first to nobody."""
+    return unchanged(new["spec"], old["spec"], ("selector",), "spec")
 
 
 def keeps_running(spec: Mapping[str, Any], kind: str) -> Errors:

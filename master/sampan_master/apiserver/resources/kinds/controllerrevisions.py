@@ -9,8 +9,8 @@ from sampan_api.meta import Object, controller_of
 
 from sampan_master.apiserver.resources.resource_type import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
 from sampan_master.apiserver.validation.fields import Errors, required
-from sampan_master.apiserver.validation.metadata import immutable
 from sampan_master.apiserver.validation.numbers import non_negative
+from sampan_master.apiserver.validation.updates import unchanged
 
 
 def _validate(obj: Object) -> Errors:
@@ -20,8 +20,7 @@ def _validate(obj: Object) -> Errors:
 
 
 def _validate_update(new: Object, old: Object) -> Errors:
-    if new.get("data") != old.get("data"):
-        yield immutable("data", new.get("data"))
+    return unchanged(new, old, ("data",))
 
 
 def _owner(obj: Object) -> str:

@@ -28,7 +28,7 @@ from sampan_master.apiserver.resources.templates import (
     selector_cell,
 )
 from sampan_master.apiserver.resources.unused_fields import pod_spec_warnings
-from sampan_master.apiserver.validation.fields import Errors, invalid, required, unsupported
+from sampan_master.apiserver.validation.fields import Errors, invalid, one_of, required, unsupported
 from sampan_master.apiserver.validation.jobs import validate_job_spec
 from sampan_master.apiserver.validation.numbers import non_negative
 
@@ -62,8 +62,7 @@ def _validate(obj: Object) -> Errors:
     yield from non_negative(spec.get("startingDeadlineSeconds"), "spec.startingDeadlineSeconds")
     if spec.get("timeZone") is not None:
         yield from _time_zone(spec["timeZone"])
-    if spec["concurrencyPolicy"] not in _POLICIES:
-        yield unsupported("spec.concurrencyPolicy", spec["concurrencyPolicy"], _POLICIES)
+    yield from one_of(spec["concurrencyPolicy"], _POLICIES, "spec.concurrencyPolicy")
     job = spec["jobTemplate"]["spec"]
     yield from validate_job_spec(job, "spec.jobTemplate.spec")
     if job.get("selector") is not None:

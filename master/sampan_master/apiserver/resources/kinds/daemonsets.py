@@ -29,11 +29,16 @@ from sampan_master.apiserver.resources.templates import (
 )
 from sampan_master.apiserver.validation.affinity import validate_label_selector
 from sampan_master.apiserver.validation.fields import Errors, go_quote, invalid, required, unsupported
-from sampan_master.apiserver.validation.metadata import immutable
 from sampan_master.apiserver.validation.numbers import count_or_percent, non_negative, not_above_all, share
 from sampan_master.apiserver.validation.replica_status import validate_collisions, validate_counts
 from sampan_master.apiserver.validation.strategies import strategy_as_go_has_it
-from sampan_master.apiserver.validation.templates import keeps_running, not_empty, selected, validate_template
+from sampan_master.apiserver.validation.templates import (
+    keeps_running,
+    not_empty,
+    selected,
+    selector_unchanged,
+    validate_template,
+)
 
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 _ABSENT = {"maxUnavailable": 0, "maxSurge": 0}
@@ -132,11 +137,6 @@ def _rolling_update(rolling: dict[str, Any], path: str) -> Errors:
         yield required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0")
 
 
-def _validate_update(new: Object, old: Object) -> Errors:
-    if new["spec"].get("selector") != old["spec"].get("selector"):
-        yield immutable("spec.selector", new["spec"].get("selector"))
-
-
 def _validate_status(new: Object, old: Object) -> Errors:
     yield from validate_counts(new["status"], _COUNTS)
     yield from validate_collisions(new, old)
@@ -173,7 +173,7 @@ RESOURCE = ResourceType(
     prepare_update=_prepare_update,
     prepare_status=_prepare_status,
     validate=_validate,
-    validate_update=_validate_update,
+    validate_update=selector_unchanged,
     validate_status=_validate_status,
     columns=(
         NAME_COLUMN,

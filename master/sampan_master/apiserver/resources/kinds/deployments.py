@@ -26,11 +26,10 @@ from sampan_master.apiserver.resources.templates import (
     template_warnings,
 )
 from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, unsupported
-from sampan_master.apiserver.validation.metadata import immutable
 from sampan_master.apiserver.validation.numbers import count_or_percent, non_negative, not_above_all, share
 from sampan_master.apiserver.validation.replica_status import validate_collisions, validate_counts, validate_parts
 from sampan_master.apiserver.validation.strategies import strategy_as_go_has_it
-from sampan_master.apiserver.validation.templates import validate_selected_template
+from sampan_master.apiserver.validation.templates import selector_unchanged, validate_selected_template
 
 _ABSENT = {"maxUnavailable": 0, "maxSurge": 0}
 _PARTS = ("updatedReplicas", "readyReplicas", "availableReplicas")
@@ -93,11 +92,6 @@ def _strategy(strategy: dict[str, Any]) -> Errors:
         yield unsupported("spec.strategy", strategy_as_go_has_it(strategy, _ABSENT), ("Recreate", "RollingUpdate"))
 
 
-def _validate_update(new: Object, old: Object) -> Errors:
-    if new["spec"].get("selector") != old["spec"].get("selector"):
-        yield immutable("spec.selector", new["spec"].get("selector"))
-
-
 def _validate_status(new: Object, old: Object) -> Errors:
     status = new.get("status") or {}
     yield from validate_counts(status, _COUNTS)
@@ -136,7 +130,7 @@ RESOURCE = ResourceType(
     prepare_create=_prepare_create,
     prepare_status=_prepare_status,
     validate=_validate,
-    validate_update=_validate_update,
+    validate_update=selector_unchanged,
     validate_status=_validate_status,
     columns=(
         NAME_COLUMN,

@@ -9,7 +9,7 @@ from sampan_api.meta import Object
 
 from sampan_master.apiserver.resources.resource_type import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
 from sampan_master.apiserver.validation.addresses import validate_address, validate_reachable
-from sampan_master.apiserver.validation.fields import Errors, required, unsupported
+from sampan_master.apiserver.validation.fields import Errors, one_of, required
 from sampan_master.apiserver.validation.names import complain, dns_label, dns_subdomain, qualified_name
 from sampan_master.apiserver.validation.numbers import port_number
 from sampan_master.apiserver.validation.services import PROTOCOLS
@@ -53,8 +53,7 @@ def _port(port: dict[str, Any], path: str, *, named: bool) -> Errors:
     elif named:
         yield required(f"{path}.name")
     yield from port_number(port["port"], f"{path}.port")
-    if port["protocol"] not in PROTOCOLS:
-        yield unsupported(f"{path}.protocol", port["protocol"], PROTOCOLS)
+    yield from one_of(port["protocol"], PROTOCOLS, f"{path}.protocol")
     if port.get("appProtocol") is not None:
         yield from complain(f"{path}.appProtocol", port["appProtocol"], qualified_name(port["appProtocol"]))
 

@@ -15,11 +15,19 @@ from sampan_api.meta import Object
 from sampan_master.apiserver.resources.kinds.endpoints import some
 from sampan_master.apiserver.resources.resource_type import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
 from sampan_master.apiserver.validation.addresses import parse_address, validate_reachable
-from sampan_master.apiserver.validation.fields import Errors, duplicate, invalid, required, too_many, unsupported
-from sampan_master.apiserver.validation.metadata import immutable
+from sampan_master.apiserver.validation.fields import (
+    Errors,
+    duplicate,
+    invalid,
+    one_of,
+    required,
+    too_many,
+    unsupported,
+)
 from sampan_master.apiserver.validation.names import complain, dns_label, dns_subdomain, label_value, qualified_name
 from sampan_master.apiserver.validation.numbers import port_number
 from sampan_master.apiserver.validation.services import PROTOCOLS
+from sampan_master.apiserver.validation.updates import unchanged
 
 _TYPES = ("FQDN", "IPv4", "IPv6")
 _MOST_ENDPOINTS, _MOST_ADDRESSES, _MOST_PORTS, _MOST_HINTS = 1000, 100, 100, 8
@@ -108,8 +116,7 @@ def _ports(ports: list[dict[str, Any]]) -> Errors:
         if name in names:
             yield duplicate(f"{at}.name", name)
         names.add(name)
-        if port["protocol"] not in PROTOCOLS:
-            yield unsupported(f"{at}.protocol", port["protocol"], PROTOCOLS)
+        yield from one_of(port["protocol"], PROTOCOLS, f"{at}.protocol")
         if port.get("port") is not None:
             yield from port_number(port["port"], f"{at}.port")
         if port.get("appProtocol") is not None:
@@ -117,8 +124,7 @@ def _ports(ports: list[dict[str, Any]]) -> Errors:
 
 
 def _validate_update(new: Object, old: Object) -> Errors:
-    if new.get("addressType") != old.get("addressType"):
-        yield immutable("addressType", new.get("addressType"))
+    return unchanged(new, old, ("addressType",))
 
 
 def _warnings(obj: Object) -> Iterator[str]:

@@ -17,7 +17,7 @@ from sampan_master.apiserver.resources.resource_type import (
 )
 from sampan_master.apiserver.validation.affinity import validate_label_selector
 from sampan_master.apiserver.validation.conditions import validate_conditions
-from sampan_master.apiserver.validation.fields import Errors, invalid, unsupported
+from sampan_master.apiserver.validation.fields import Errors, invalid, one_of
 from sampan_master.apiserver.validation.numbers import count_or_percent, non_negative, not_above_all
 
 _POLICIES = ("AlwaysAllow", "IfHealthyBudget")
@@ -38,8 +38,7 @@ def _validate(obj: Object) -> Errors:
     if spec.get("selector") is not None:
         yield from validate_label_selector(spec["selector"], "spec.selector")
     policy = spec.get("unhealthyPodEvictionPolicy")
-    if policy is not None and policy not in _POLICIES:
-        yield unsupported("spec.unhealthyPodEvictionPolicy", policy, _POLICIES)
+    yield from one_of(policy, _POLICIES, "spec.unhealthyPodEvictionPolicy")
 
 
 def _as_go_has_it(spec: dict[str, Any]) -> dict[str, Any]:

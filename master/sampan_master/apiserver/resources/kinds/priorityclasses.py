@@ -9,7 +9,7 @@ from sampan_api.meta import Object
 
 from sampan_master.apiserver.resources.resource_type import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
 from sampan_master.apiserver.validation.fields import Errors, forbidden, unsupported
-from sampan_master.apiserver.validation.metadata import immutable
+from sampan_master.apiserver.validation.updates import unchanged
 
 HIGHEST_USER_VALUE = 1_000_000_000
 SYSTEM_CLASSES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
@@ -38,8 +38,7 @@ def _validate(obj: Object) -> Errors:
 def _validate_update(new: Object, old: Object) -> Errors:
     if new["value"] != old.get("value", 0):
         yield forbidden("value", "may not be changed in an update.")
-    if new["preemptionPolicy"] != old.get("preemptionPolicy"):
-        yield immutable("preemptionPolicy", new["preemptionPolicy"])
+    yield from unchanged(new, old, ("preemptionPolicy",))
 
 
 def _cells(obj: Object, now: float) -> list[Any]:

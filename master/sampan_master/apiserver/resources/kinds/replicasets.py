@@ -26,10 +26,9 @@ from sampan_master.apiserver.resources.templates import (
     template_warnings,
 )
 from sampan_master.apiserver.validation.fields import Errors
-from sampan_master.apiserver.validation.metadata import immutable
 from sampan_master.apiserver.validation.numbers import non_negative
 from sampan_master.apiserver.validation.replica_status import validate_counts, validate_parts
-from sampan_master.apiserver.validation.templates import validate_selected_template
+from sampan_master.apiserver.validation.templates import selector_unchanged, validate_selected_template
 
 _PARTS = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
 
@@ -53,11 +52,6 @@ def _validate(obj: Object) -> Errors:
     yield from non_negative(spec.get("replicas"), "spec.replicas")
     yield from non_negative(spec.get("minReadySeconds"), "spec.minReadySeconds")
     yield from validate_selected_template(spec, "empty selector is invalid for deployment")
-
-
-def _validate_update(new: Object, old: Object) -> Errors:
-    if new["spec"].get("selector") != old["spec"].get("selector"):
-        yield immutable("spec.selector", new["spec"].get("selector"))
 
 
 def _validate_status(new: Object, old: Object) -> Errors:
@@ -95,7 +89,7 @@ RESOURCE = ResourceType(
     prepare_create=_prepare_create,
     prepare_status=_prepare_status,
     validate=_validate,
-    validate_update=_validate_update,
+    validate_update=selector_unchanged,
     validate_status=_validate_status,
     columns=(
         NAME_COLUMN,

@@ -10,10 +10,10 @@ from sampan_api.meta import Object
 
 from sampan_master.apiserver.resources.resource_type import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
 from sampan_master.apiserver.validation.fields import Errors
-from sampan_master.apiserver.validation.metadata import immutable
 from sampan_master.apiserver.validation.names import complain, dns_label, label_map
 from sampan_master.apiserver.validation.podspec import validate_tolerations
 from sampan_master.apiserver.validation.resources import validate_requirements
+from sampan_master.apiserver.validation.updates import unchanged
 
 
 def _validate(obj: Object) -> Errors:
@@ -28,8 +28,7 @@ def _validate(obj: Object) -> Errors:
 
 
 def _validate_update(new: Object, old: Object) -> Errors:
-    if new["handler"] != old.get("handler"):
-        yield immutable("handler", new["handler"])
+    return unchanged(new, old, ("handler",))
 
 
 def handlers(nodes: Iterable[Object]) -> set[str]:

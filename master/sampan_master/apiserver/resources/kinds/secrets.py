@@ -11,8 +11,8 @@ from sampan_api.meta import Object
 from sampan_master.apiserver.resources.kinds.configmaps import MAX_DATA, validate_immutable
 from sampan_master.apiserver.resources.resource_type import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
 from sampan_master.apiserver.validation.fields import Errors, required, too_long
-from sampan_master.apiserver.validation.metadata import immutable
 from sampan_master.apiserver.validation.names import complain, config_key
+from sampan_master.apiserver.validation.updates import unchanged
 
 _REQUIRED_KEYS = {
     "kubernetes.io/dockercfg": (".dockercfg",),
@@ -45,8 +45,7 @@ def _validate(obj: Object) -> Errors:
 
 
 def _validate_update(new: Object, old: Object) -> Errors:
-    if new.get("type") != old.get("type"):
-        yield immutable("type", new.get("type"))
+    yield from unchanged(new, old, ("type",))
     yield from validate_immutable(new, old, ("data",))
 
 

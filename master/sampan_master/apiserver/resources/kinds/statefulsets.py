@@ -25,7 +25,7 @@ from sampan_master.apiserver.resources.templates import (
     pod_name_warnings,
     template_warnings,
 )
-from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, required, unsupported
+from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, one_of, required
 from sampan_master.apiserver.validation.names import complain, dns_label, dns_label_name
 from sampan_master.apiserver.validation.numbers import count_or_percent, non_negative, not_above_all, share
 from sampan_master.apiserver.validation.persistent import validate_claim
@@ -86,8 +86,7 @@ def _validate(obj: Object) -> Errors:
         yield invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")
     yield from _strategy(spec["updateStrategy"], "spec.updateStrategy")
     for field, choice in spec["persistentVolumeClaimRetentionPolicy"].items():
-        if choice not in _RETENTIONS:
-            yield unsupported(f"spec.persistentVolumeClaimRetentionPolicy.{field}", choice, _RETENTIONS)
+        yield from one_of(choice, _RETENTIONS, f"spec.persistentVolumeClaimRetentionPolicy.{field}")
     yield from non_negative(spec["replicas"], "spec.replicas")
     yield from non_negative(spec.get("minReadySeconds"), "spec.minReadySeconds")
     yield from non_negative((spec.get("ordinals") or {}).get("start"), "spec.ordinals.start")

@@ -14,12 +14,12 @@ from sampan_master.apiserver.validation.fields import (
     duplicate,
     forbidden,
     invalid,
+    one_of,
     required,
     too_long,
-    unsupported,
 )
-from sampan_master.apiserver.validation.metadata import immutable
 from sampan_master.apiserver.validation.names import complain, label_value, qualified_name
+from sampan_master.apiserver.validation.updates import unchanged
 
 _DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 _POLICIES = ("Delete", "Retain")
@@ -57,10 +57,8 @@ def _validate(obj: Object) -> Errors:
         yield too_long("parameters", _LARGEST)
     if "" in parameters:
         yield invalid("parameters", "", "field can not be empty.")
-    if obj["reclaimPolicy"] not in _POLICIES:
-        yield unsupported("reclaimPolicy", obj["reclaimPolicy"], _POLICIES)
-    if obj["volumeBindingMode"] not in _MODES:
-        yield unsupported("volumeBindingMode", obj["volumeBindingMode"], _MODES)
+    yield from one_of(obj["reclaimPolicy"], _POLICIES, "reclaimPolicy")
+    yield from one_of(obj["volumeBindingMode"], _MODES, "volumeBindingMode")
     for index, term in enumerate(obj.get("allowedTopologies") or []):
         yield from _topology(term, f"allowedTopologies[{index}]")
 
@@ -85,8 +83,7 @@ def _validate_update(new: Object, old: Object) -> Errors:
     for field in ("parameters", "provisioner", "reclaimPolicy"):
         if new.get(field) != old.get(field):
             yield forbidden(field, f"updates to {field} are forbidden.")
-    if new["volumeBindingMode"] != old.get("volumeBindingMode"):
-        yield immutable("volumeBindingMode", new["volumeBindingMode"])
+    yield from unchanged(new, old, ("volumeBindingMode",))
 
 
 def _cells(obj: Object, now: float) -> list[Any]:
