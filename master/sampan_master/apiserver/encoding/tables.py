@@ -9,7 +9,8 @@ from typing import Any
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.encoding.representations import ListBody
-from sampan_master.apiserver.resources.resource_type import Column, ResourceType
+from sampan_master.apiserver.resources.columns import Column
+from sampan_master.apiserver.resources.resource_type import ResourceType
 
 META_V1 = "meta.k8s.io/v1"
 

@@ -3,7 +3,8 @@
 resource_type.py         `ResourceType`: everything the server knows of one kind
 kinds/                   one file per kind: names, defaults, validation, update rules, printer columns, selectors
 table.py                 all of them
-templates.py, ages.py    what several kinds have in common
+columns.py, ages.py      columns of tables, and what several kinds show in them
+templates.py             what the kinds with a pod template have in common
 unused_fields.py         fields that are stored but not acted upon yet
 problems.py              the errors that concern a resource
 generated_names.py       `generateName`

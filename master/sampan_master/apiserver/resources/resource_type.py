@@ -16,29 +16,11 @@ from sampan_api.client import Resource
 from sampan_api.meta import Object
 from sampan_api.selectors import from_label_selector
 
-from sampan_master.apiserver.resources.ages import since
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, name_and_age
 from sampan_master.apiserver.validation.fields import Errors
 from sampan_master.apiserver.validation.names import NameRule, object_name
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of the Table output; `wide` ones show with `-o wide` only."""
-
-    name: str
-    type: str = "string"
-    format: str = ""
-    wide: bool = False
-
-    @property
-    def description(self) -> str:
-        return f"{self.name} of the object"
-
-
-NAME_COLUMN = Column("Name", format="name")
-AGE_COLUMN = Column("Age")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +47,11 @@ def nothing(obj: Object) -> None:
     pass
 
 
+def nothing_observed(obj: Object) -> None:
+    """A new object has no status yet, whatever its creator says."""
+    obj["status"] = {}
+
+
 def nothing_on_update(new: Object, old: Object) -> None:
     pass
 
@@ -83,14 +70,6 @@ def no_errors(obj: Object) -> Errors:
 
 def no_update_errors(new: Object, old: Object) -> Errors:
     return iter(())
-
-
-def name_and_age(obj: Object, now: float) -> list[Any]:
-    return [obj["metadata"]["name"], age(obj, now)]
-
-
-def age(obj: Object, now: float) -> str:
-    return since(obj["metadata"].get("creationTimestamp"), now)
 
 
 def no_conditions(obj: Object) -> list[dict[str, Any]]:

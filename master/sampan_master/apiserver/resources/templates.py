@@ -9,7 +9,7 @@ from sampan_api.names import dns_label
 from sampan_api.selectors import SelectorError, from_label_selector
 
 from sampan_master.apiserver.defaults.podspec import default_pod_spec
-from sampan_master.apiserver.resources.resource_type import Column
+from sampan_master.apiserver.resources.columns import Column
 from sampan_master.apiserver.resources.unused_fields import pod_spec_warnings
 
 CONTAINER_COLUMNS = (Column("Containers", wide=True), Column("Images", wide=True))
@@ -36,6 +36,10 @@ def pod_name_warnings(obj: Object) -> list[str]:
         "this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended"
     )
     return [f"metadata.name: {said}: [{' '.join(complaints)}]"]
+
+
+def workload_warnings(obj: Object) -> list[str]:
+    return pod_name_warnings(obj) + template_warnings(obj)
 
 
 def container_cells(template: dict[str, Any]) -> list[Any]:

@@ -23,7 +23,8 @@ from sampan_master.apiserver.registry.ownership import with_owners
 from sampan_master.apiserver.registry.patching import Patch, patch_error
 from sampan_master.apiserver.registry.verbs import Registry
 from sampan_master.apiserver.resources import problems
-from sampan_master.apiserver.resources.resource_type import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
+from sampan_master.apiserver.resources.resource_type import ResourceType
 from sampan_master.apiserver.subresources.scale_ownership import owners_of_parent, owners_of_scale
 from sampan_master.apiserver.validation.fields import invalid, invalid_object
 from sampan_master.storage import Entry

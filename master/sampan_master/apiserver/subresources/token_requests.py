@@ -17,9 +17,10 @@ from sampan_master.apiserver.resources import problems
 from sampan_master.apiserver.resources.kinds import nodes, pods, secrets, serviceaccounts
 from sampan_master.apiserver.resources.kinds.api_access import PROJECTED_SECONDS
 from sampan_master.apiserver.validation.fields import Errors, FieldError, invalid, invalid_object
+from sampan_master.apiserver.validation.numbers import token_lifetime
 
 VERSION, KIND = "authentication.k8s.io/v1", "TokenRequest"
-_DEFAULT_SECONDS, _LEAST_SECONDS, _MOST_SECONDS = 3600, 600, 1 << 32
+_DEFAULT_SECONDS = 3600
 _YEAR = 365 * 24 * 3600
 
 
@@ -38,7 +39,7 @@ async def request_token(registry: Registry, issuer: TokenIssuer, namespace: str,
     account = (await registry.get(serviceaccounts.RESOURCE, namespace, name)).obj["metadata"]
     spec["audiences"] = spec.get("audiences") or [issuer.issuer]
     seconds = spec["expirationSeconds"] = spec.get("expirationSeconds", _DEFAULT_SECONDS)
-    _refuse("", list(_validate(seconds)))
+    _refuse("", list(token_lifetime(seconds, "spec.expirationSeconds")))
     reference = spec.setdefault("boundObjectRef", None)
     bound = await _bound(registry, namespace, name, reference) if reference else Bound()
     now = int(registry.clock.now())
@@ -71,14 +72,6 @@ def _misplaced(metadata: dict[str, Any], namespace: str, name: str) -> Errors:
     if metadata.get("namespace", namespace) != namespace:
         said = "must match the service account namespace if specified"
         yield invalid("metadata.namespace", metadata["namespace"], said)
-
-
-def _validate(seconds: int) -> Errors:
-    path = "spec.expirationSeconds"
-    if seconds < _LEAST_SECONDS:
-        yield invalid(path, seconds, "may not specify a duration less than 10 minutes")
-    if seconds > _MOST_SECONDS:
-        yield invalid(path, seconds, "may not specify a duration larger than 2^32 seconds")
 
 
 def _refuse(name: str, errors: list[FieldError]) -> None:

@@ -17,13 +17,15 @@ from sampan_master.apiserver.validation.fields import (
     unsupported,
 )
 from sampan_master.apiserver.validation.names import complain, dns_label, port_name
-from sampan_master.apiserver.validation.numbers import between, port_number, user_id
+from sampan_master.apiserver.validation.numbers import port_number, user_id
 from sampan_master.apiserver.validation.probes import PROBES, validate_lifecycle, validate_probe
 from sampan_master.apiserver.validation.resources import validate_requirements
 
 Container = dict[str, Any]
-_PROTOCOLS = ("SCTP", "TCP", "UDP")
+PROTOCOLS = ("SCTP", "TCP", "UDP")
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+_RESTART_POLICIES = ("Always", "Never", "OnFailure")
+_SECCOMP_TYPES = ("Localhost", "RuntimeDefault", "Unconfined")
 
 
 def validate_containers(spec: dict[str, Any], path: str, volumes: set[str]) -> Errors:
@@ -37,22 +39,17 @@ def validate_containers(spec: dict[str, Any], path: str, volumes: set[str]) -> E
         yield from named_once(container, at, seen)
         yield from validate_container(container, at, volumes, bool(spec.get("hostNetwork")))
         yield from _probes(container, at)
-        if container.get("restartPolicy") is not None and container["restartPolicy"] not in _RESTART:
-            yield unsupported(f"{at}.restartPolicy", container["restartPolicy"], sorted(_RESTART))
+        yield from one_of(container.get("restartPolicy"), _RESTART_POLICIES, f"{at}.restartPolicy")
     yield from _host_port_conflicts(containers, f"{path}.containers")
     for index, container in enumerate(spec.get("initContainers") or []):
         yield from _init_container(container, f"{path}.initContainers[{index}]", spec, volumes, seen)
-
-
-_RESTART = ("Always", "Never", "OnFailure")
 
 
 def _init_container(container: Container, at: str, spec: dict[str, Any], volumes: set[str], seen: set[str]) -> Errors:
     yield from named_once(container, at, seen)
     yield from validate_container(container, at, volumes, bool(spec.get("hostNetwork")))
     policy = container.get("restartPolicy")
-    if policy is not None and policy not in _RESTART:
-        yield unsupported(f"{at}.restartPolicy", policy, sorted(_RESTART))
+    yield from one_of(policy, _RESTART_POLICIES, f"{at}.restartPolicy")
     if policy == "Always":
         yield from _probes(container, at)
         return
@@ -61,8 +58,9 @@ def _init_container(container: Container, at: str, spec: dict[str, Any], volumes
             yield forbidden(f"{at}.{field}", "may not be set for init containers without restartPolicy=Always")
 
 
-def named_once(container: Container, at: str, seen: set[str]) -> Errors:
-    name = container.get("name", "")
+def named_once(item: dict[str, Any], at: str, seen: set[str]) -> Errors:
+    """Containers and volumes have names, each another one: those `seen` so far, which grow by this one."""
+    name = item.get("name", "")
     if not name:
         yield required(f"{at}.name")
         return
@@ -119,7 +117,7 @@ def _ports(ports: list[dict[str, Any]], path: str, host_network: bool) -> Errors
             yield from port_number(host_port, f"{at}.hostPort")
             if host_network and host_port != number:
                 yield invalid(f"{at}.hostPort", host_port, "must match `containerPort` when `hostNetwork` is true")
-        yield from one_of(port.get("protocol", ""), _PROTOCOLS, f"{at}.protocol")
+        yield from one_of(port.get("protocol", ""), PROTOCOLS, f"{at}.protocol")
 
 
 def _host_port_conflicts(containers: Iterable[Container], path: str) -> Errors:
@@ -199,14 +197,11 @@ def validate_seccomp(profile: dict[str, Any] | None, path: str) -> Errors:
     kind = profile.get("type", "")
     if not kind:
         yield required(f"{path}.type", "type is required when seccompProfile is set")
-    elif kind not in ("Localhost", "RuntimeDefault", "Unconfined"):
-        yield unsupported(f"{path}.type", kind, ("Localhost", "RuntimeDefault", "Unconfined"))
+    elif kind not in _SECCOMP_TYPES:
+        yield unsupported(f"{path}.type", kind, _SECCOMP_TYPES)
     elif kind == "Localhost" and not profile.get("localhostProfile"):
         yield required(f"{path}.localhostProfile", "must be set when seccomp type is Localhost ")
     elif kind != "Localhost" and profile.get("localhostProfile") is not None:
         yield invalid(
             f"{path}.localhostProfile", profile["localhostProfile"], "can only be set when seccomp type is Localhost"
         )
-
-
-__all__ = ["between", "named_once", "relative_path", "validate_container", "validate_containers", "validate_seccomp"]

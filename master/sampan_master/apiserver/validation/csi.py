@@ -18,14 +18,14 @@ from sampan_master.apiserver.validation.fields import (
     too_long,
 )
 from sampan_master.apiserver.validation.names import complain
-from sampan_master.apiserver.validation.numbers import non_negative
+from sampan_master.apiserver.validation.numbers import non_negative, token_lifetime
 from sampan_master.apiserver.validation.resources import non_negative_amount
 from sampan_master.apiserver.validation.updates import immutable, unchanged
 
 GROUP_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
 LIFECYCLES = ("Persistent", "Ephemeral")
 _NAME_BYTES, _NODE_ID_BYTES = 63, 192
-_LEAST_PERIOD, _LEAST_TOKEN, _MOST_TOKEN = 10, 600, 1 << 32
+_LEAST_PERIOD = 10
 _METADATA_BYTES, _MESSAGE_BYTES = 256 * 1024, 1024
 _NOT_INLINE = "may not be specified in the context of inline volumes"
 
@@ -50,11 +50,7 @@ def _token_requests(requests: list[dict[str, Any]]) -> Errors:
             yield duplicate(f"{at}.audience", audience)
             continue
         seen.add(audience)
-        seconds = request.get("expirationSeconds")
-        if seconds is not None and seconds < _LEAST_TOKEN:
-            yield invalid(f"{at}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
-        if seconds is not None and seconds > _MOST_TOKEN:
-            yield invalid(f"{at}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
+        yield from token_lifetime(request.get("expirationSeconds"), f"{at}.expirationSeconds")
 
 
 def validate_driver_update(new: Object, old: Object) -> Errors:

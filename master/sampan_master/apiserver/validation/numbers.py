@@ -20,6 +20,17 @@ def between(value: int | None, low: int, high: int, path: str) -> Errors:
         yield invalid(path, value, f"must be between {low} and {high}, inclusive")
 
 
+_SHORTEST_TOKEN, _LONGEST_TOKEN = 600, 1 << 32
+
+
+def token_lifetime(seconds: int | None, path: str) -> Errors:
+    """How long a token of a service account is good, whoever asks for it."""
+    if seconds is not None and seconds < _SHORTEST_TOKEN:
+        yield invalid(path, seconds, "may not specify a duration less than 10 minutes")
+    if seconds is not None and seconds > _LONGEST_TOKEN:
+        yield invalid(path, seconds, "may not specify a duration larger than 2^32 seconds")
+
+
 def user_id(value: int | None, path: str) -> Errors:
     yield from between(value, 0, MAX_INT32, path)
 

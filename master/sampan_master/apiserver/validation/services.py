@@ -24,6 +24,7 @@ from sampan_master.apiserver.validation.addresses import (
     validate_network,
     validate_reachable,
 )
+from sampan_master.apiserver.validation.containers import PROTOCOLS
 from sampan_master.apiserver.validation.fields import (
     Errors,
     duplicate,
@@ -43,7 +44,6 @@ from sampan_master.apiserver.validation.names import (
 )
 from sampan_master.apiserver.validation.numbers import port_number
 
-PROTOCOLS = ("SCTP", "TCP", "UDP")
 _TYPES = (CLUSTER_IP, EXTERNAL_NAME, LOAD_BALANCER, "NodePort")
 _FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
 _DISTRIBUTIONS = ("PreferClose", "PreferSameNode", "PreferSameZone")

@@ -6,7 +6,7 @@ from typing import Any
 
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.resource_type import AGE_COLUMN, NAME_COLUMN, Column, age
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
 from sampan_master.apiserver.validation.rbac import GROUP, SUBJECTS
 
 COLUMNS = (

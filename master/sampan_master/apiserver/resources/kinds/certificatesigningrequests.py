@@ -13,14 +13,12 @@ from sampan_api.clock import rfc3339
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.resources.ages import human_duration
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
 from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
     STATUS_VERBS,
-    Column,
     ResourceType,
     Subresource,
-    age,
+    nothing_observed,
     status_of,
 )
 from sampan_master.apiserver.validation.certificates import (
@@ -31,10 +29,6 @@ from sampan_master.apiserver.validation.certificates import (
     validate_status,
 )
 from sampan_master.apiserver.validation.names import path_segment
-
-
-def _prepare_create(obj: Object) -> None:
-    obj["status"] = {}
 
 
 def _prepare_update(new: Object, old: Object) -> None:
@@ -96,7 +90,7 @@ RESOURCE = ResourceType(
     ),
     separate_status=True,
     name_rule=path_segment,
-    prepare_create=_prepare_create,
+    prepare_create=nothing_observed,
     prepare_update=_prepare_update,
     prepare_status=_prepare_status,
     stamp=_stamp,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sampan_api.client import CLUSTERROLES
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.kinds.roles import COLUMNS, cells, default
+from sampan_master.apiserver.resources.columns import CREATED_COLUMN, NAME_COLUMN, name_and_creation
+from sampan_master.apiserver.resources.kinds.roles import default
 from sampan_master.apiserver.resources.resource_type import ResourceType
 from sampan_master.apiserver.validation.fields import Errors
 from sampan_master.apiserver.validation.names import path_segment
@@ -25,7 +26,7 @@ RESOURCE = ResourceType(
     name_rule=path_segment,
     default=default,
     validate=_validate,
-    columns=COLUMNS,
-    cells=cells,
+    columns=(NAME_COLUMN, CREATED_COLUMN),
+    cells=name_and_creation,
     idle=True,
 )

@@ -11,15 +11,9 @@ from sampan_api.client import CRONJOBS
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.resources.ages import since
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
 from sampan_master.apiserver.resources.kinds.jobs import default_job_spec, index_warnings
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.resource_type import ResourceType, nothing_observed, status_of
 from sampan_master.apiserver.resources.templates import (
     CONTAINER_COLUMNS,
     SELECTOR_COLUMN,
@@ -47,10 +41,6 @@ def _default(obj: Object) -> None:
     spec.setdefault("successfulJobsHistoryLimit", 3)
     spec.setdefault("failedJobsHistoryLimit", 1)
     default_job_spec(spec["jobTemplate"]["spec"])
-
-
-def _prepare_create(obj: Object) -> None:
-    obj["status"] = {}
 
 
 def _validate(obj: Object) -> Errors:
@@ -145,7 +135,7 @@ RESOURCE = ResourceType(
     separate_status=True,
     idle=True,
     default=_default,
-    prepare_create=_prepare_create,
+    prepare_create=nothing_observed,
     validate=_validate,
     validate_create=_validate_create,
     columns=(

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sampan_api.client import CSISTORAGECAPACITIES
-from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.resource_type import NAME_COLUMN, Column, ResourceType
+from sampan_master.apiserver.resources.columns import CREATED_COLUMN, NAME_COLUMN, name_and_creation
+from sampan_master.apiserver.resources.resource_type import ResourceType
 from sampan_master.apiserver.validation.csi import validate_capacity, validate_capacity_update
-
-
-def _cells(obj: Object, _now: float) -> list[Any]:
-    return [obj["metadata"]["name"], obj["metadata"]["creationTimestamp"]]
-
 
 RESOURCE = ResourceType(
     resource=CSISTORAGECAPACITIES,
@@ -22,6 +15,6 @@ RESOURCE = ResourceType(
     answers_object=True,
     validate=validate_capacity,
     validate_update=validate_capacity_update,
-    columns=(NAME_COLUMN, Column("Created At", "date")),
-    cells=_cells,
+    columns=(NAME_COLUMN, CREATED_COLUMN),
+    cells=name_and_creation,
 )

@@ -11,14 +11,8 @@ from sampan_api.errors import BadRequest
 from sampan_api.meta import Object
 from sampan_api.selectors import SelectorError, from_label_selector
 
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age, label_text
+from sampan_master.apiserver.resources.resource_type import ResourceType, status_of
 from sampan_master.apiserver.resources.templates import (
     CONTAINER_COLUMNS,
     SELECTOR_COLUMN,
@@ -142,17 +136,13 @@ def _validate_status(new: Object, old: Object) -> Errors:
     yield from validate_collisions(new, old)
 
 
-def _labels_text(labels: dict[str, str]) -> str:
-    return ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or "<none>"
-
-
 def _cells(obj: Object, now: float) -> list[Any]:
     spec, status = obj["spec"], obj.get("status") or {}
     counts = ("desiredNumberScheduled", "currentNumberScheduled", "numberReady", "updatedNumberScheduled")
     return [
         obj["metadata"]["name"],
         *(status.get(field, 0) for field in (*counts, "numberAvailable")),
-        _labels_text(spec["template"]["spec"].get("nodeSelector") or {}),
+        label_text(spec["template"]["spec"].get("nodeSelector") or {}),
         age(obj, now),
         *container_cells(spec["template"]),
         selector_cell(spec),

@@ -7,23 +7,15 @@ from typing import Any
 from sampan_api.client import DEPLOYMENTS
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    SCALE_SUBRESOURCE,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
+from sampan_master.apiserver.resources.resource_type import SCALE_SUBRESOURCE, ResourceType, nothing_observed, status_of
 from sampan_master.apiserver.resources.templates import (
     CONTAINER_COLUMNS,
     SELECTOR_COLUMN,
     container_cells,
     default_template,
-    pod_name_warnings,
     selector_cell,
-    template_warnings,
+    workload_warnings,
 )
 from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, unsupported
 from sampan_master.apiserver.validation.numbers import count_or_percent, non_negative, not_above_all, share
@@ -48,10 +40,6 @@ def _default(obj: Object) -> None:
         rolling.setdefault("maxSurge", "25%")
     spec.setdefault("revisionHistoryLimit", 10)
     spec.setdefault("progressDeadlineSeconds", 600)
-
-
-def _prepare_create(obj: Object) -> None:
-    obj["status"] = {}
 
 
 def _prepare_status(new: Object, old: Object) -> None:
@@ -99,10 +87,6 @@ def _validate_status(new: Object, old: Object) -> Errors:
     yield from validate_collisions(new, old)
 
 
-def _warnings(obj: Object) -> list[str]:
-    return pod_name_warnings(obj) + template_warnings(obj)
-
-
 def _cells(obj: Object, now: float) -> list[Any]:
     spec, status = obj["spec"], obj.get("status") or {}
     return [
@@ -127,7 +111,7 @@ RESOURCE = ResourceType(
     separate_status=True,
     idle=True,
     default=_default,
-    prepare_create=_prepare_create,
+    prepare_create=nothing_observed,
     prepare_status=_prepare_status,
     validate=_validate,
     validate_update=selector_unchanged,
@@ -142,5 +126,5 @@ RESOURCE = ResourceType(
         SELECTOR_COLUMN,
     ),
     cells=_cells,
-    warnings=_warnings,
+    warnings=workload_warnings,
 )

@@ -7,15 +7,13 @@ from typing import Any
 from sampan_api.client import ENDPOINTS
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.resource_type import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age, first_few
+from sampan_master.apiserver.resources.resource_type import ResourceType
 from sampan_master.apiserver.validation.addresses import validate_address, validate_reachable
+from sampan_master.apiserver.validation.containers import PROTOCOLS
 from sampan_master.apiserver.validation.fields import Errors, one_of, required
 from sampan_master.apiserver.validation.names import complain, dns_label, dns_subdomain, qualified_name
 from sampan_master.apiserver.validation.numbers import port_number
-from sampan_master.apiserver.validation.services import PROTOCOLS
-
-SHOWN = 3
-"""So many addresses a table shows; it counts the others."""
 
 
 def _default(obj: Object) -> None:
@@ -58,14 +56,6 @@ def _port(port: dict[str, Any], path: str, *, named: bool) -> Errors:
         yield from complain(f"{path}.appProtocol", port["appProtocol"], qualified_name(port["appProtocol"]))
 
 
-def some(texts: list[str], nothing: str) -> str:
-    """The first few, and how many more there are."""
-    if not texts:
-        return nothing
-    more = f" + {len(texts) - SHOWN} more..." if len(texts) > SHOWN else ""
-    return ",".join(texts[:SHOWN]) + more
-
-
 def _shown(subset: dict[str, Any]) -> list[str]:
     addresses = [address["ip"] for address in subset.get("addresses") or []]
     ports = subset.get("ports") or []
@@ -77,7 +67,7 @@ def _shown(subset: dict[str, Any]) -> list[str]:
 def _cells(obj: Object, now: float) -> list[Any]:
     shown = [text for subset in obj.get("subsets") or [] for text in _shown(subset)]
     nothing = "" if obj.get("subsets") else "<none>"
-    return [obj["metadata"]["name"], some(shown, nothing), age(obj, now)]
+    return [obj["metadata"]["name"], first_few(shown, nothing), age(obj, now)]
 
 
 RESOURCE = ResourceType(

@@ -12,9 +12,10 @@ from typing import Any
 from sampan_api.client import ENDPOINTSLICES
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.kinds.endpoints import some
-from sampan_master.apiserver.resources.resource_type import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age, first_few
+from sampan_master.apiserver.resources.resource_type import ResourceType
 from sampan_master.apiserver.validation.addresses import parse_address, validate_reachable
+from sampan_master.apiserver.validation.containers import PROTOCOLS
 from sampan_master.apiserver.validation.fields import (
     Errors,
     duplicate,
@@ -26,7 +27,6 @@ from sampan_master.apiserver.validation.fields import (
 )
 from sampan_master.apiserver.validation.names import complain, dns_label, dns_subdomain, label_value, qualified_name
 from sampan_master.apiserver.validation.numbers import port_number
-from sampan_master.apiserver.validation.services import PROTOCOLS
 from sampan_master.apiserver.validation.updates import unchanged
 
 _TYPES = ("FQDN", "IPv4", "IPv6")
@@ -140,8 +140,8 @@ def _cells(obj: Object, now: float) -> list[Any]:
     return [
         obj["metadata"]["name"],
         obj["addressType"],
-        some(ports, "<unset>"),
-        some(addresses, "<unset>"),
+        first_few(ports, "<unset>"),
+        first_few(addresses, "<unset>"),
         age(obj, now),
     ]
 

@@ -13,8 +13,9 @@ from sampan_api.client import EVENTS, EVENTS_V1
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.resources.ages import since
+from sampan_master.apiserver.resources.columns import Column
 from sampan_master.apiserver.resources.kinds.event_versions import CONVERSION
-from sampan_master.apiserver.resources.resource_type import Column, ResourceType
+from sampan_master.apiserver.resources.resource_type import ResourceType
 from sampan_master.apiserver.validation.events import validate_event, validate_strict_update, validate_strictly
 from sampan_master.apiserver.validation.names import object_name, path_segment
 

@@ -8,16 +8,9 @@ from typing import Any
 from sampan_api.client import HORIZONTALPODAUTOSCALERS
 from sampan_api.meta import Object
 
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
 from sampan_master.apiserver.resources.kinds.autoscaler_versions import from_stored, to_stored
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    Column,
-    Conversion,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.resource_type import Conversion, ResourceType, status_of
 from sampan_master.apiserver.validation.autoscalers import SOURCES, validate_autoscaler
 from sampan_master.apiserver.validation.fields import Errors
 from sampan_master.apiserver.validation.numbers import non_negative

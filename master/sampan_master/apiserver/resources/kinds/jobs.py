@@ -11,14 +11,8 @@ from sampan_api.names import dns_label
 from sampan_api.selectors import SelectorError, from_label_selector
 
 from sampan_master.apiserver.resources.ages import human_duration, since
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
+from sampan_master.apiserver.resources.resource_type import ResourceType, status_of
 from sampan_master.apiserver.resources.templates import (
     CONTAINER_COLUMNS,
     SELECTOR_COLUMN,

@@ -7,7 +7,8 @@ from typing import Any
 from sampan_api.client import LIMITRANGES
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.resource_type import NAME_COLUMN, Column, ResourceType
+from sampan_master.apiserver.resources.columns import CREATED_COLUMN, NAME_COLUMN, name_and_creation
+from sampan_master.apiserver.resources.resource_type import ResourceType
 from sampan_master.apiserver.validation.limit_ranges import validate_limit_range
 
 
@@ -26,10 +27,6 @@ def _complete(item: dict[str, Any]) -> None:
             item[field] = amounts
 
 
-def _cells(obj: Object, now: float) -> list[Any]:
-    return [obj["metadata"]["name"], obj["metadata"].get("creationTimestamp")]
-
-
 RESOURCE = ResourceType(
     resource=LIMITRANGES,
     singular="limitrange",
@@ -38,6 +35,6 @@ RESOURCE = ResourceType(
     idle=True,
     default=_default,
     validate=validate_limit_range,
-    columns=(NAME_COLUMN, Column("Created At", "date")),
-    cells=_cells,
+    columns=(NAME_COLUMN, CREATED_COLUMN),
+    cells=name_and_creation,
 )

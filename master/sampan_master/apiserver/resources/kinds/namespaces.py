@@ -7,14 +7,11 @@ from typing import Any
 from sampan_api.client import NAMESPACES
 from sampan_api.meta import Object
 
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
 from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
     ALL_VERBS,
-    NAME_COLUMN,
-    Column,
     ResourceType,
     Subresource,
-    age,
     has_finalizers,
     status_of,
 )

@@ -7,14 +7,8 @@ from typing import Any
 from sampan_api.client import NODES
 from sampan_api.meta import Object, condition, labels
 
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
+from sampan_master.apiserver.resources.resource_type import ResourceType, status_of
 from sampan_master.apiserver.validation.addresses import validate_network
 from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid
 from sampan_master.apiserver.validation.podspec import validate_taints
@@ -133,7 +127,6 @@ RESOURCE = ResourceType(
     singular="node",
     short_names=("no",),
     subresources=(status_of("Node"),),
-    separate_status=False,
     default=_default,
     prepare_status=_prepare_status,
     validate=_validate,

@@ -10,6 +10,7 @@ from typing import Any
 from sampan_api.client import PERSISTENTVOLUMECLAIMS
 from sampan_api.meta import Object
 
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
 from sampan_master.apiserver.resources.kinds.persistentvolumes import (
     access_modes,
     class_of,
@@ -17,14 +18,7 @@ from sampan_master.apiserver.resources.kinds.persistentvolumes import (
     phase,
     protect,
 )
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.resource_type import ResourceType, status_of
 from sampan_master.apiserver.validation.persistent import validate_claim, validate_claim_update
 
 PROTECTION = "kubernetes.io/pvc-protection"

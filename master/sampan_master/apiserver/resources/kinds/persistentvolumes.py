@@ -12,14 +12,8 @@ from sampan_api.fields import fields
 from sampan_api.meta import Object
 from sampan_api.models.core_v1.persistent_volume import PersistentVolumeSource
 
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
+from sampan_master.apiserver.resources.resource_type import ResourceType, status_of
 from sampan_master.apiserver.validation.persistent import BETA_CLASS, validate_volume, validate_volume_update
 
 PROTECTION = "kubernetes.io/pv-protection"

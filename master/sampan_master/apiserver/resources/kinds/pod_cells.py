@@ -11,7 +11,7 @@ from sampan_api.clock import parse_time
 from sampan_api.meta import Object, condition
 
 from sampan_master.apiserver.resources.ages import human_duration
-from sampan_master.apiserver.resources.resource_type import age
+from sampan_master.apiserver.resources.columns import age
 
 _NONE = "<none>"
 

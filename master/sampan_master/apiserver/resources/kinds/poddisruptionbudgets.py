@@ -7,14 +7,8 @@ from typing import Any
 from sampan_api.client import PODDISRUPTIONBUDGETS
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
+from sampan_master.apiserver.resources.resource_type import ResourceType, status_of
 from sampan_master.apiserver.validation.affinity import validate_label_selector
 from sampan_master.apiserver.validation.conditions import validate_conditions
 from sampan_master.apiserver.validation.fields import Errors, invalid, one_of

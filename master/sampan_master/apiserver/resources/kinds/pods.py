@@ -11,19 +11,12 @@ from sampan_api.meta import Object
 from sampan_api.qos import qos_class
 
 from sampan_master.apiserver.defaults.podspec import default_pod_spec
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column
 from sampan_master.apiserver.resources.kinds.api_access import without_name
 from sampan_master.apiserver.resources.kinds.label_keys import merge_label_keys
 from sampan_master.apiserver.resources.kinds.pod_cells import pod_cells, row_conditions
 from sampan_master.apiserver.resources.memo import Memo, text_of
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    STATUS_VERBS,
-    Column,
-    ResourceType,
-    Subresource,
-    status_of,
-)
+from sampan_master.apiserver.resources.resource_type import STATUS_VERBS, ResourceType, Subresource, status_of
 from sampan_master.apiserver.resources.unused_fields import pod_spec_warnings
 from sampan_master.apiserver.validation.fields import Errors
 from sampan_master.apiserver.validation.gates import CONDITION, is_gated

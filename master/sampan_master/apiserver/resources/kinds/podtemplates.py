@@ -8,8 +8,8 @@ from typing import Any
 from sampan_api.client import PODTEMPLATES
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.kinds.services import label_text
-from sampan_master.apiserver.resources.resource_type import NAME_COLUMN, Column, ResourceType
+from sampan_master.apiserver.resources.columns import NAME_COLUMN, Column, label_text
+from sampan_master.apiserver.resources.resource_type import ResourceType
 from sampan_master.apiserver.resources.templates import container_cells, default_template
 from sampan_master.apiserver.resources.unused_fields import pod_spec_warnings
 from sampan_master.apiserver.validation.fields import Errors

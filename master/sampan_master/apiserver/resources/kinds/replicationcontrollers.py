@@ -7,25 +7,16 @@ from typing import Any
 from sampan_api.client import REPLICATIONCONTROLLERS
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.kinds.services import label_text
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    SCALE_SUBRESOURCE,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.columns import label_text
+from sampan_master.apiserver.resources.kinds import replicas
+from sampan_master.apiserver.resources.resource_type import SCALE_SUBRESOURCE, ResourceType, status_of
 from sampan_master.apiserver.resources.templates import (
-    CONTAINER_COLUMNS,
-    SELECTOR_COLUMN,
-    container_cells,
     default_template,
     template_warnings,
 )
 from sampan_master.apiserver.validation.fields import Errors, invalid, required
 from sampan_master.apiserver.validation.numbers import non_negative
+from sampan_master.apiserver.validation.replica_status import validate_counts, validate_parts
 from sampan_master.apiserver.validation.templates import keeps_running, validate_template
 
 
@@ -41,14 +32,6 @@ def _default(obj: Object) -> None:
             spec["selector"] = dict(labels)
         if not obj["metadata"].get("labels"):
             obj["metadata"]["labels"] = dict(labels)
-
-
-def _prepare_create(obj: Object) -> None:
-    obj["status"] = {"replicas": 0}
-
-
-def _prepare_status(new: Object, old: Object) -> None:
-    new.setdefault("status", {}).setdefault("replicas", 0)
 
 
 def _validate(obj: Object) -> Errors:
@@ -68,18 +51,10 @@ def _validate(obj: Object) -> Errors:
     yield from keeps_running(spec["template"]["spec"], "ReplicationController")
 
 
-_COUNTS = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
-
-
 def _validate_status(new: Object, old: Object) -> Errors:
     status = new["status"]
-    for field in ("replicas", *_COUNTS, "observedGeneration"):
-        yield from non_negative(status.get(field), f"status.{field}")
-    for field in _COUNTS:
-        if status.get(field, 0) > status["replicas"]:
-            yield invalid(f"status.{field}", status[field], "cannot be greater than status.replicas")
-    if status.get("availableReplicas", 0) > status.get("readyReplicas", 0):
-        yield invalid("status.availableReplicas", status["availableReplicas"], "cannot be greater than readyReplicas")
+    yield from validate_counts(status, ("replicas", *replicas.PARTS, "observedGeneration"))
+    yield from validate_parts(status, replicas.PARTS)
 
 
 def _scale_selector(obj: Object) -> str:
@@ -88,16 +63,7 @@ def _scale_selector(obj: Object) -> str:
 
 
 def _cells(obj: Object, now: float) -> list[Any]:
-    spec, status = obj["spec"], obj.get("status") or {}
-    return [
-        obj["metadata"]["name"],
-        spec.get("replicas", 0),
-        status.get("replicas", 0),
-        status.get("readyReplicas", 0),
-        age(obj, now),
-        *container_cells(spec["template"]),
-        label_text(spec.get("selector") or {}),
-    ]
+    return replicas.cells(obj, now, label_text(obj["spec"].get("selector") or {}))
 
 
 RESOURCE = ResourceType(
@@ -110,21 +76,13 @@ RESOURCE = ResourceType(
     orphans=True,
     separate_status=True,
     default=_default,
-    prepare_create=_prepare_create,
-    prepare_status=_prepare_status,
+    prepare_create=replicas.prepare_create,
+    prepare_status=replicas.prepare_status,
     validate=_validate,
     validate_status=_validate_status,
-    columns=(
-        NAME_COLUMN,
-        Column("Desired", "integer"),
-        Column("Current", "integer"),
-        Column("Ready", "integer"),
-        AGE_COLUMN,
-        *CONTAINER_COLUMNS,
-        SELECTOR_COLUMN,
-    ),
+    columns=replicas.COLUMNS,
     cells=_cells,
-    field_selectors={"status.replicas": lambda obj: str((obj.get("status") or {}).get("replicas", 0))},
+    field_selectors=replicas.FIELD_SELECTORS,
     scale_selector=_scale_selector,
     warnings=template_warnings,
 )

@@ -7,14 +7,8 @@ from typing import Any
 from sampan_api.client import RESOURCEQUOTAS
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
+from sampan_master.apiserver.resources.resource_type import ResourceType, nothing_observed, status_of
 from sampan_master.apiserver.validation.quotas import (
     validate_quota,
     validate_quota_status,
@@ -24,10 +18,6 @@ from sampan_master.apiserver.validation.quotas import (
 
 def _default(obj: Object) -> None:
     obj.setdefault("spec", {})
-
-
-def _prepare_create(obj: Object) -> None:
-    obj["status"] = {}
 
 
 def _cells(obj: Object, now: float) -> list[Any]:
@@ -48,7 +38,7 @@ RESOURCE = ResourceType(
     idle=True,
     answers_object=True,
     default=_default,
-    prepare_create=_prepare_create,
+    prepare_create=nothing_observed,
     validate=validate_quota,
     validate_update=validate_quota_update,
     validate_status=validate_quota_status,

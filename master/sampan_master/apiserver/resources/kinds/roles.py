@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sampan_api.client import ROLES
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.resource_type import NAME_COLUMN, Column, ResourceType
+from sampan_master.apiserver.resources.columns import CREATED_COLUMN, NAME_COLUMN, name_and_creation
+from sampan_master.apiserver.resources.resource_type import ResourceType
 from sampan_master.apiserver.validation.fields import Errors
 from sampan_master.apiserver.validation.names import path_segment
 from sampan_master.apiserver.validation.rbac import validate_rules
-
-COLUMNS = (NAME_COLUMN, Column("Created At", "date"))
 
 
 def default(obj: Object) -> None:
     """Rules that nobody gave are printed as null."""
     obj.setdefault("rules", None)
-
-
-def cells(obj: Object, now: float) -> list[Any]:
-    return [obj["metadata"]["name"], obj["metadata"].get("creationTimestamp")]
 
 
 def _validate(obj: Object) -> Errors:
@@ -35,7 +28,7 @@ RESOURCE = ResourceType(
     name_rule=path_segment,
     default=default,
     validate=_validate,
-    columns=COLUMNS,
-    cells=cells,
+    columns=(NAME_COLUMN, CREATED_COLUMN),
+    cells=name_and_creation,
     idle=True,
 )

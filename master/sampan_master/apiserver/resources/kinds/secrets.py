@@ -8,8 +8,9 @@ from typing import Any
 from sampan_api.client import SECRETS
 from sampan_api.meta import Object
 
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
 from sampan_master.apiserver.resources.kinds.configmaps import MAX_DATA, validate_immutable
-from sampan_master.apiserver.resources.resource_type import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
+from sampan_master.apiserver.resources.resource_type import ResourceType
 from sampan_master.apiserver.validation.fields import Errors, required, too_long
 from sampan_master.apiserver.validation.names import complain, config_key
 from sampan_master.apiserver.validation.updates import unchanged

@@ -20,15 +20,9 @@ from sampan_master.apiserver.defaults.services import (
     default_service,
     is_headless,
 )
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age, label_text
 from sampan_master.apiserver.resources.kinds.service_addresses import ADDRESSES
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.resource_type import ResourceType, status_of
 from sampan_master.apiserver.validation.conditions import validate_conditions
 from sampan_master.apiserver.validation.fields import Errors, forbidden
 from sampan_master.apiserver.validation.names import dns_label
@@ -93,11 +87,6 @@ def _external(spec: Spec, status: dict[str, Any]) -> str:
 def _port(port: dict[str, Any]) -> str:
     node_port = f":{port['nodePort']}" if port.get("nodePort") else ""
     return f"{port['port']}{node_port}/{port['protocol']}"
-
-
-def label_text(labels: dict[str, str]) -> str:
-    """A plain map of labels as tables show it."""
-    return ",".join(f"{key}={labels[key]}" for key in sorted(labels)) or "<none>"
 
 
 def _cells(obj: Object, now: float) -> list[Any]:

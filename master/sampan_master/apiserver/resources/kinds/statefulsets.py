@@ -8,22 +8,14 @@ from typing import Any
 from sampan_api.client import STATEFULSETS
 from sampan_api.meta import Object
 
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
 from sampan_master.apiserver.resources.kinds.persistentvolumeclaims import default_claim_spec
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    SCALE_SUBRESOURCE,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.resource_type import SCALE_SUBRESOURCE, ResourceType, status_of
 from sampan_master.apiserver.resources.templates import (
     CONTAINER_COLUMNS,
     container_cells,
     default_template,
-    pod_name_warnings,
-    template_warnings,
+    workload_warnings,
 )
 from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, one_of, required
 from sampan_master.apiserver.validation.names import complain, dns_label, dns_label_name
@@ -158,7 +150,7 @@ def _validate_status(new: Object, old: Object) -> Errors:
 
 
 def _warnings(obj: Object) -> list[str]:
-    said = pod_name_warnings(obj) + template_warnings(obj)
+    said = workload_warnings(obj)
     if obj["spec"].get("revisionHistoryLimit", 0) < 0:
         said.append(
             "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended"

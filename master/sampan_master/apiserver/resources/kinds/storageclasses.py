@@ -8,7 +8,8 @@ from typing import Any
 from sampan_api.client import STORAGECLASSES
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.resource_type import AGE_COLUMN, NAME_COLUMN, Column, ResourceType, age
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
+from sampan_master.apiserver.resources.resource_type import ResourceType
 from sampan_master.apiserver.validation.fields import (
     Errors,
     duplicate,

@@ -7,14 +7,8 @@ from typing import Any
 from sampan_api.client import VOLUMEATTACHMENTS
 from sampan_api.meta import Object
 
-from sampan_master.apiserver.resources.resource_type import (
-    AGE_COLUMN,
-    NAME_COLUMN,
-    Column,
-    ResourceType,
-    age,
-    status_of,
-)
+from sampan_master.apiserver.resources.columns import AGE_COLUMN, NAME_COLUMN, Column, age
+from sampan_master.apiserver.resources.resource_type import ResourceType, status_of
 from sampan_master.apiserver.validation.csi import (
     validate_attachment,
     validate_attachment_status,
