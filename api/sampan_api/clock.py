@@ -1,7 +1,7 @@
 """Time as an argument: cluster logic takes a `Clock` and never asks the operating system itself.
 
-`RealClock` is the machine's; `ScaledClock` runs N times faster (demonstrations); `VirtualClock` stands still
-until a test advances it, so that a five-minute eviction is tested in milliseconds.
+`RealClock` is the machine's; `VirtualClock` stands still until a test advances it, so that a five-minute eviction is
+tested in milliseconds.
 """
 
 from __future__ import annotations
@@ -36,26 +36,6 @@ class RealClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-
-class ScaledClock:
-    """Runs `factor` times faster than the machine, from the moment it is made."""
-
-    def __init__(self, factor: float) -> None:
-        self._factor = factor
-        self._wall, self._start = time.time(), time.monotonic()
-
-    def _elapsed(self) -> float:
-        return (time.monotonic() - self._start) * self._factor
-
-    def now(self) -> float:
-        return self._wall + self._elapsed()
-
-    def monotonic(self) -> float:
-        return self._start + self._elapsed()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self._factor)
 
 
 class VirtualClock:

@@ -13,14 +13,12 @@ _SUBDOMAIN = _LABEL + r"(\." + _LABEL + ")*"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_QUALIFIED})?"
 _CONFIG_KEY = "[-._a-zA-Z0-9]+"
-_LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 
 _LABEL_RE = re.compile(_LABEL)
 _SUBDOMAIN_RE = re.compile(_SUBDOMAIN)
 _QUALIFIED_RE = re.compile(_QUALIFIED)
 _LABEL_VALUE_RE = re.compile(_LABEL_VALUE)
 _CONFIG_KEY_RE = re.compile(_CONFIG_KEY)
-_LABEL_1035_RE = re.compile(_LABEL_1035)
 _PORT_NAME_RE = re.compile(r"[-a-z0-9]+")
 
 
@@ -68,22 +66,11 @@ _CONFIG_KEY_MESSAGE = _regex(
     "KEY_NAME",
     "key-name",
 )
-_LABEL_1035_MESSAGE = _regex(
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
-    "start with an alphabetic character, and end with an alphanumeric character",
-    _LABEL_1035,
-    "my-name",
-    "abc-123",
-)
 
 
 def dns_label(text: str) -> list[str]:
     """RFC 1123 label: container and namespace names."""
     return _check(text, 63, _LABEL_RE, _LABEL_MESSAGE)
-
-
-def dns_label_1035(text: str) -> list[str]:
-    return _check(text, 63, _LABEL_1035_RE, _LABEL_1035_MESSAGE)
 
 
 def dns_subdomain(text: str) -> list[str]:
@@ -150,10 +137,6 @@ def port_name(text: str) -> list[str]:
     if text.startswith("-") or text.endswith("-"):
         problems.append("must not begin or end with a hyphen")
     return problems
-
-
-def port_number(number: int) -> list[str]:
-    return [] if 1 <= number <= 65535 else ["must be between 1 and 65535, inclusive"]
 
 
 def _check(text: str, limit: int, pattern: re.Pattern[str], message: str) -> list[str]:

@@ -8,7 +8,6 @@ about to expire. Files appear whole or not at all, and only their owner may read
 from __future__ import annotations
 
 import base64
-import hmac
 import ipaddress
 import json
 import os
@@ -120,10 +119,6 @@ class Authority:
         if not path.exists():
             write_private(path, f"{secrets.token_hex(3)}.{secrets.token_hex(16)}\n".encode())
         return path.read_text().strip()
-
-    def check_token(self, token: str) -> bool:
-        """In constant time, so that the secret cannot be felt out."""
-        return hmac.compare_digest(token.encode(), self.join_token().encode())
 
     def service_account_key(self) -> bytes:
         """The key (PEM, RSA because the tokens are RS256) that signs service-account tokens; made at the first call

@@ -15,7 +15,6 @@ from sampan_agent.podspec import Container, Pod
 
 _REFERENCE = re.compile(r"\$(\$|\(([^)$]*)\))")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
-_FieldOf = Callable[[str], str]
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:

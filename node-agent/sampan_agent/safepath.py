@@ -62,13 +62,3 @@ def make_beneath(volume: str, sub_path: str, mode: int) -> None:
                 current = following
         finally:
             os.close(current)
-
-
-def resolve_beneath(volume: str, sub_path: str) -> str:
-    """The real path of `sub_path` in `volume`, proven to be inside at this moment. Raises UnsafePath, OSError."""
-    with opened(volume) as root:
-        found = open_beneath(root, sub_path, os.O_PATH)
-        try:
-            return os.readlink(f"/proc/self/fd/{found}")
-        finally:
-            os.close(found)

@@ -45,7 +45,6 @@ from sampan_agent.tokens import Tokens
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
-_BACKOFF_FIRST, _BACKOFF_MAX = 10.0, 300.0
 
 
 class Reporter(Protocol):

@@ -18,7 +18,6 @@ class Settings:
     node: str
     bridge: str = "sampan0"
     cluster_cidr: str = "10.244.0.0/16"
-    stream_idle_seconds: float = 4 * 3600.0
     address_cooldown_seconds: float = 30.0
     pull_timeout_seconds: float = 120.0
 

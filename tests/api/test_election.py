@@ -8,7 +8,7 @@ from sampan_api.election import Election, Seen, Terms, may_take, released, taken
 from sampan_api.errors import AlreadyExists, Conflict, NotFound, ServiceUnavailable
 
 
-def lease(holder, duration=15, transitions=0):
+def lease(holder, duration=15):
     return {"metadata": {"name": "l"}, "spec": {"holderIdentity": holder, "leaseDurationSeconds": duration}}
 
 

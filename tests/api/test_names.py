@@ -72,10 +72,3 @@ def test_port_names_need_a_letter_and_fifteen_characters():
     assert names.port_name("http") == []
     assert names.port_name("80") == ["must contain at least one letter (a-z)"]
     assert "must be no more than 15 characters" in names.port_name("a" * 16)
-    assert names.port_number(0) == ["must be between 1 and 65535, inclusive"]
-    assert names.port_number(65535) == []
-
-
-def test_a_1035_label_starts_with_a_letter():
-    assert names.dns_label_1035("a1") == []
-    assert names.dns_label_1035("1a")

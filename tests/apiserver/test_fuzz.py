@@ -186,9 +186,6 @@ def test_parameters(api: Server, rt: Any, query: dict[str, str], method: str, na
     check_answer(api(method, f"{collection(rt)}{name}?{asked}", headers={"Accept": accept}))
 
 
-VARINTS = st.integers(0, 2**64).map(lambda number: _varint(number))
-
-
 def _varint(number: int) -> bytes:
     out = bytearray()
     while number > 0x7F:

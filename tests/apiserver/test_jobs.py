@@ -33,8 +33,8 @@ def policy(**rule: Any) -> dict[str, Any]:
     return {"podFailurePolicy": {"rules": [{"action": "FailJob", **rule}]}}
 
 
-def codes(*values: int, operator: str = "In", **more: Any) -> dict[str, Any]:
-    return {"onExitCodes": {"operator": operator, "values": list(values), **more}}
+def codes(*values: int, **more: Any) -> dict[str, Any]:
+    return {"onExitCodes": {"operator": "In", "values": list(values), **more}}
 
 
 RULE = "spec.podFailurePolicy.rules[0]"

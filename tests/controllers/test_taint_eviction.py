@@ -8,8 +8,6 @@ from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.taint_eviction import disruption, eviction_time, standing
 from sampan_master.controllers.taint_eviction_controller import TaintEvictionController
 
-T0 = 1_700_000_000
-
 
 def node(*taints):
     return {"metadata": {"name": "n"}, "spec": {"taints": list(taints)}}

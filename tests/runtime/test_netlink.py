@@ -54,12 +54,10 @@ def test_an_independent_reader_sees_what_was_made(netns):
     assert (address["local"], address["prefixlen"], address["broadcast"]) == ("10.3.0.1", 16, "10.3.255.255")
     (route,) = ip("route", "show", "192.168.0.0/24")
     assert (route["gateway"], route["dev"]) == ("10.3.0.9", "b0")
-    netns.run([netlink.delete_link("v0")])
-    assert [name for _, name in socket.if_nameindex() if name.startswith("v")] == []
 
 
 @pytest.mark.root
 def test_the_first_refused_request_names_itself(netns):
     with pytest.raises(netlink.NetlinkError) as caught:
-        netns.run([netlink.set_up(1), netlink.set_up(99), netlink.delete_link("nope")])
+        netns.run([netlink.set_up(1), netlink.set_up(99), netlink.set_up(98)])
     assert (caught.value.errno, caught.value.step) == (errno.ENODEV, "set interface 99 up")

@@ -61,11 +61,7 @@ class EndpointPort(Model):
         2,
         "TCP, UDP or SCTP; TCP by default.",
         pointer=True,
-        enum=(
-            "SCTP",
-            "TCP",
-            "UDP",
-        ),
+        enum=("SCTP", "TCP", "UDP"),
         go="v1.Protocol",
     )
     port: Int32 | None = field(3, "Its number; absent for all ports.", pointer=True)
@@ -82,11 +78,7 @@ class EndpointSlice(ObjectModel):
         "IPv4, IPv6 or FQDN; fixed once created.",
         required=True,
         always=True,
-        enum=(
-            "FQDN",
-            "IPv4",
-            "IPv6",
-        ),
+        enum=("FQDN", "IPv4", "IPv6"),
         go="v1.AddressType",
     )
     endpoints: list[Endpoint] | None = field(2, "The backends; at most 1000.", always=True, list_type="atomic")

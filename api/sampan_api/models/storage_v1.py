@@ -17,11 +17,7 @@ class StorageClass(ObjectModel):
         4,
         "What becomes of its volumes when their claim is deleted; Delete by default.",
         pointer=True,
-        enum=(
-            "Delete",
-            "Recycle",
-            "Retain",
-        ),
+        enum=("Delete", "Recycle", "Retain"),
         go="v1.PersistentVolumeReclaimPolicy",
     )
     mountOptions: list[str] | None = field(5, "Mount options of its volumes; not checked.", list_type="atomic")
@@ -30,10 +26,7 @@ class StorageClass(ObjectModel):
         7,
         "Immediate, or WaitForFirstConsumer: when a pod needs it.",
         pointer=True,
-        enum=(
-            "Immediate",
-            "WaitForFirstConsumer",
-        ),
+        enum=("Immediate", "WaitForFirstConsumer"),
         go="v1.VolumeBindingMode",
     )
     allowedTopologies: list[TopologySelectorTerm] | None = field(

@@ -5,11 +5,9 @@ CriError
 ├── NotFound
 ├── AlreadyExists
 ├── FailedPrecondition   the object is in a state that does not allow the call
-├── ResourceExhausted
 ├── DeadlineExceeded     the call's own time limit (ExecSync)
 ├── Unavailable          something the runtime needs is not there yet: network, registry
-├── Unimplemented        valid in CRI, unknown here
-└── Internal             the kernel said no
+└── Unimplemented        valid in CRI, unknown here
 """
 
 from __future__ import annotations
@@ -42,10 +40,6 @@ class FailedPrecondition(CriError):
     code = grpc.StatusCode.FAILED_PRECONDITION
 
 
-class ResourceExhausted(CriError):
-    code = grpc.StatusCode.RESOURCE_EXHAUSTED
-
-
 class DeadlineExceeded(CriError):
     code = grpc.StatusCode.DEADLINE_EXCEEDED
 
@@ -56,10 +50,6 @@ class Unavailable(CriError):
 
 class Unimplemented(CriError):
     code = grpc.StatusCode.UNIMPLEMENTED
-
-
-class Internal(CriError):
-    code = grpc.StatusCode.INTERNAL
 
 
 _BELOW: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (

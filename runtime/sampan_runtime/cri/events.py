@@ -14,10 +14,6 @@ class EventHub:
     def __init__(self) -> None:
         self._queues: set[asyncio.Queue[cri.ContainerEventResponse | None]] = set()
 
-    @property
-    def followed(self) -> bool:
-        return bool(self._queues)
-
     def publish(self, event: cri.ContainerEventResponse) -> None:
         for queue in tuple(self._queues):
             if queue.qsize() >= _BACKLOG:

@@ -15,8 +15,8 @@ from typing import Self
 
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE, NLM_F_REPLACE = 0x1, 0x4, 0x200, 0x400, 0x100
 NLMSG_ERROR, NLMSG_DONE = 2, 3
-RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_GETLINK, RTM_SETLINK = 16, 17, 20, 24, 18, 19
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 4, 10, 18, 28
+RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_GETLINK, RTM_SETLINK = 16, 20, 24, 18, 19
+IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD = 3, 4, 10, 18, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
 IFLA_PROTINFO, IFLA_BRPORT_MODE = 12, 4
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
@@ -83,10 +83,6 @@ def hairpin(index: int) -> Request:
     """Let a bridge port send a frame back where it came from: a pod that reaches itself by its service's address."""
     mode = attribute(IFLA_PROTINFO | NLA_F_NESTED, attribute(IFLA_BRPORT_MODE, b"\1"))
     return Request(RTM_SETLINK, 0, _link(index, family=socket.AF_BRIDGE) + mode, f"hairpin mode of {index}")
-
-
-def delete_link(name: str) -> Request:
-    return Request(RTM_DELLINK, 0, _link() + _name(name), f"delete {name}")
 
 
 def new_address(index: int, cidr: str) -> Request:

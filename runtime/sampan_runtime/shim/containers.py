@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 Answer = Callable[..., None]
 Refuse = Callable[[Exception], None]
 DRAIN_SECONDS = 1.0
-STDIN_PENDING = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,7 @@ class EndpointPort(Model):
     protocol: str | None = field(
         3,
         "TCP, UDP or SCTP.",
-        enum=(
-            "SCTP",
-            "TCP",
-            "UDP",
-        ),
+        enum=("SCTP", "TCP", "UDP"),
         go="v1.Protocol",
     )
     appProtocol: str | None = field(4, "What is spoken on it.", pointer=True)

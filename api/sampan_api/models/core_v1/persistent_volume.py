@@ -79,23 +79,14 @@ class PersistentVolumeSpec(PersistentVolumeSource):
         3,
         "How nodes and pods can share it.",
         list_type="atomic",
-        enum=(
-            "ReadOnlyMany",
-            "ReadWriteMany",
-            "ReadWriteOnce",
-            "ReadWriteOncePod",
-        ),
+        enum=("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"),
         go="[]v1.PersistentVolumeAccessMode",
     )
     claimRef: ObjectReference | None = field(4, "The claim it is bound to, or kept for.", map_type="granular")
     persistentVolumeReclaimPolicy: str | None = field(
         5,
         "What becomes of it when its claim is deleted: Retain, Delete or Recycle (historic).",
-        enum=(
-            "Delete",
-            "Recycle",
-            "Retain",
-        ),
+        enum=("Delete", "Recycle", "Retain"),
         go="v1.PersistentVolumeReclaimPolicy",
     )
     storageClassName: str | None = field(6, "Class it belongs to; empty for none.")
@@ -104,10 +95,7 @@ class PersistentVolumeSpec(PersistentVolumeSource):
         8,
         "Filesystem or Block.",
         pointer=True,
-        enum=(
-            "Block",
-            "Filesystem",
-        ),
+        enum=("Block", "Filesystem"),
         go="v1.PersistentVolumeMode",
     )
     nodeAffinity: VolumeNodeAffinity | None = field(9, "From which nodes it can be reached.")
@@ -120,13 +108,7 @@ class PersistentVolumeStatus(Model):
     phase: str | None = field(
         1,
         "Pending, Available, Bound, Released or Failed.",
-        enum=(
-            "Available",
-            "Bound",
-            "Failed",
-            "Pending",
-            "Released",
-        ),
+        enum=("Available", "Bound", "Failed", "Pending", "Released"),
         go="v1.PersistentVolumePhase",
     )
     message: str | None = field(2, "A sentence for people: why it is in this phase.")

@@ -3,6 +3,16 @@
 from sampan_api.fields import Model, Quantity, field
 from sampan_api.models.meta_v1 import ObjectModel
 
+_SCOPES = (
+    "BestEffort",
+    "CrossNamespacePodAffinity",
+    "NotBestEffort",
+    "NotTerminating",
+    "PriorityClass",
+    "Terminating",
+    "VolumeAttributesClass",
+)
+
 
 class ScopedResourceSelectorRequirement(Model):
     """One condition on the objects that are counted."""
@@ -12,15 +22,7 @@ class ScopedResourceSelectorRequirement(Model):
         "What is asked of them.",
         required=True,
         always=True,
-        enum=(
-            "BestEffort",
-            "CrossNamespacePodAffinity",
-            "NotBestEffort",
-            "NotTerminating",
-            "PriorityClass",
-            "Terminating",
-            "VolumeAttributesClass",
-        ),
+        enum=_SCOPES,
         go="v1.ResourceQuotaScope",
     )
     operator: str = field(
@@ -28,12 +30,7 @@ class ScopedResourceSelectorRequirement(Model):
         "In, NotIn, Exists or DoesNotExist.",
         required=True,
         always=True,
-        enum=(
-            "DoesNotExist",
-            "Exists",
-            "In",
-            "NotIn",
-        ),
+        enum=("DoesNotExist", "Exists", "In", "NotIn"),
         go="v1.ScopeSelectorOperator",
     )
     values: list[str] | None = field(3, "Values for In and NotIn; none otherwise.", list_type="atomic")
@@ -59,15 +56,7 @@ class ResourceQuotaSpec(Model):
         2,
         "Count only objects to which all of these apply.",
         list_type="atomic",
-        enum=(
-            "BestEffort",
-            "CrossNamespacePodAffinity",
-            "NotBestEffort",
-            "NotTerminating",
-            "PriorityClass",
-            "Terminating",
-            "VolumeAttributesClass",
-        ),
+        enum=_SCOPES,
         go="[]v1.ResourceQuotaScope",
     )
     scopeSelector: ScopeSelector | None = field(3, "Count only objects to which this applies; finer than `scopes`.")

@@ -25,11 +25,7 @@ class PortStatus(Model):
         "TCP, UDP or SCTP.",
         required=True,
         always=True,
-        enum=(
-            "SCTP",
-            "TCP",
-            "UDP",
-        ),
+        enum=("SCTP", "TCP", "UDP"),
         go="v1.Protocol",
     )
     error: str | None = field(3, "Why it does not, as one CamelCase word.", pointer=True)
@@ -62,11 +58,7 @@ class ServicePort(Model):
     protocol: str | None = field(
         2,
         "TCP, UDP or SCTP.",
-        enum=(
-            "SCTP",
-            "TCP",
-            "UDP",
-        ),
+        enum=("SCTP", "TCP", "UDP"),
         default="TCP",
         go="v1.Protocol",
     )
@@ -98,12 +90,7 @@ class ServiceSpec(Model):
     type: str | None = field(
         4,
         "How far it is to be seen: ClusterIP, NodePort, LoadBalancer or ExternalName.",
-        enum=(
-            "ClusterIP",
-            "ExternalName",
-            "LoadBalancer",
-            "NodePort",
-        ),
+        enum=("ClusterIP", "ExternalName", "LoadBalancer", "NodePort"),
         go="v1.ServiceType",
     )
     externalIPs: list[str] | None = field(
@@ -114,10 +101,7 @@ class ServiceSpec(Model):
     sessionAffinity: str | None = field(
         7,
         "ClientIP keeps a client on one pod.",
-        enum=(
-            "ClientIP",
-            "None",
-        ),
+        enum=("ClientIP", "None"),
         go="v1.ServiceAffinity",
     )
     loadBalancerIP: str | None = field(8, "Address asked of the load balancer (historic).")
@@ -128,10 +112,7 @@ class ServiceSpec(Model):
     externalTrafficPolicy: str | None = field(
         11,
         "Local keeps traffic from outside on the node it reached, and with it the client's address.",
-        enum=(
-            "Cluster",
-            "Local",
-        ),
+        enum=("Cluster", "Local"),
         go="v1.ServiceExternalTrafficPolicy",
     )
     healthCheckNodePort: Int32 | None = field(
@@ -143,22 +124,14 @@ class ServiceSpec(Model):
         19,
         "IPv4, IPv6 or both, in order of preference.",
         list_type="atomic",
-        enum=(
-            "",
-            "IPv4",
-            "IPv6",
-        ),
+        enum=("", "IPv4", "IPv6"),
         go="[]v1.IPFamily",
     )
     ipFamilyPolicy: str | None = field(
         17,
         "Whether one family is enough: SingleStack, PreferDualStack or RequireDualStack.",
         pointer=True,
-        enum=(
-            "PreferDualStack",
-            "RequireDualStack",
-            "SingleStack",
-        ),
+        enum=("PreferDualStack", "RequireDualStack", "SingleStack"),
         go="v1.IPFamilyPolicy",
     )
     allocateLoadBalancerNodePorts: bool | None = field(20, "False spares a LoadBalancer its node ports.", pointer=True)
@@ -169,10 +142,7 @@ class ServiceSpec(Model):
         22,
         "Local keeps traffic from pods on their node.",
         pointer=True,
-        enum=(
-            "Cluster",
-            "Local",
-        ),
+        enum=("Cluster", "Local"),
         go="v1.ServiceInternalTrafficPolicy",
     )
     trafficDistribution: str | None = field(23, "Which endpoints are preferred, e.g. `PreferSameZone`.", pointer=True)

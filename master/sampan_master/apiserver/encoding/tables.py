@@ -12,8 +12,6 @@ from sampan_master.apiserver.encoding.representations import ListBody
 from sampan_master.apiserver.resources.columns import Column
 from sampan_master.apiserver.resources.resource_type import ResourceType
 
-META_V1 = "meta.k8s.io/v1"
-
 
 @dataclass(frozen=True, slots=True)
 class View:
