@@ -60,7 +60,7 @@ def version_3(table: ResourceTable, virtual: Iterable[Virtual], group: str, vers
         paths |= _paths(rt, *_add(definitions, rt)) | _subresource_paths(definitions, rt)
     for one in virtual:
         if (one.group, one.version) == (group, version):
-            paths[_virtual_path(one)] = _virtual_item(definitions, one)
+            paths[_collection_path(one)] = _virtual_item(definitions, one)
     return {
         "openapi": "3.0.0",
         "info": _INFO,
@@ -94,8 +94,12 @@ def version_2(table: ResourceTable, virtual: Iterable[Virtual]) -> dict[str, Any
     }
 
 
+def _gvk(group: str, version: str, kind: str) -> dict[str, str]:
+    return {"group": group, "version": version, "kind": kind}
+
+
 def _kind(rt: ResourceType, kind: str = "") -> dict[str, str]:
-    return {"group": rt.group, "version": rt.version, "kind": kind or rt.kind}
+    return _gvk(rt.group, rt.version, kind or rt.kind)
 
 
 def _meta(kind: str) -> type[Model]:
@@ -110,16 +114,14 @@ def _add(definitions: Definitions, rt: ResourceType) -> tuple[str, str, str]:
     for subresource in rt.subresources:
         if subresource.version:
             version = f"{subresource.group}/{subresource.version}"
-            definitions.add(
-                schema.model_for(version, subresource.kind),
-                [{"group": subresource.group, "version": subresource.version, "kind": subresource.kind}],
-            )
+            kind = _gvk(subresource.group, subresource.version, subresource.kind)
+            definitions.add(schema.model_for(version, subresource.kind), [kind])
     return reference, listed, definitions.add(_meta("DeleteOptions"))
 
 
-def _collection_path(rt: ResourceType) -> str:
-    place = "namespaces/{namespace}/" if rt.namespaced else ""
-    return f"/{group_path(rt.group, rt.version)}/{place}{rt.plural}"
+def _collection_path(one: ResourceType | Virtual) -> str:
+    place = "namespaces/{namespace}/" if one.namespaced else ""
+    return f"/{group_path(one.group, one.version)}/{place}{one.plural}"
 
 
 def _named_path(rt: ResourceType) -> str:
@@ -136,23 +138,24 @@ def _path_parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
+def _place(one: ResourceType | Virtual) -> list[dict[str, Any]]:
+    return [_path_parameter("namespace")] if one.namespaced else []
+
+
 def _paths(rt: ResourceType, reference: str, listed: str, delete_options: str) -> dict[str, Any]:
-    place = [_path_parameter("namespace")] if rt.namespaced else []
     collection: dict[str, Any] = {
         "get": _operation(rt, "list", _LIST, answer=listed),
         "post": _operation(rt, "post", _WRITE, answer=reference, body=reference),
-        "parameters": place,
+        "parameters": _place(rt),
     }
     if "deletecollection" in rt.verbs:
         collection["delete"] = _operation(
             rt, "deletecollection", (*_DELETE, *_LIST), answer=listed, body=delete_options
         )
     named = {
-        "get": _operation(rt, "get", (), answer=reference),
-        "put": _operation(rt, "put", _WRITE, answer=reference, body=reference),
-        "patch": _operation(rt, "patch", (*_WRITE, "force"), answer=reference, patch=True),
+        **_object_operations(rt, reference),
         "delete": _operation(rt, "delete", _DELETE, answer=reference, body=delete_options),
-        "parameters": [_path_parameter("name"), *place],
+        "parameters": [_path_parameter("name"), *_place(rt)],
     }
     found = {_collection_path(rt): collection, _named_path(rt): named}
     if rt.namespaced:
@@ -183,23 +186,13 @@ def _subresource_paths(definitions: Definitions, rt: ResourceType) -> dict[str, 
         if "create" in sub.verbs:
             operations = {"post": _operation(rt, "post", _WRITE, answer=reference, body=reference)}
         for operation in operations.values():
-            operation["x-kubernetes-group-version-kind"] = {
-                "group": sub.group,
-                "version": sub.version or rt.version,
-                "kind": sub.kind,
-            }
-        place = [_path_parameter("namespace")] if rt.namespaced else []
-        found[f"{_named_path(rt)}/{sub.name}"] = {**operations, "parameters": [_path_parameter("name"), *place]}
+            operation["x-kubernetes-group-version-kind"] = _gvk(sub.group, sub.version or rt.version, sub.kind)
+        found[f"{_named_path(rt)}/{sub.name}"] = {**operations, "parameters": [_path_parameter("name"), *_place(rt)]}
     return found
 
 
-def _virtual_path(one: Virtual) -> str:
-    place = "namespaces/{namespace}/" if one.namespaced else ""
-    return f"/{group_path(one.group, one.version)}/{place}{one.plural}"
-
-
 def _add_virtual(definitions: Definitions, one: Virtual) -> str:
-    kind = {"group": one.group, "version": one.version, "kind": one.kind}
+    kind = _gvk(one.group, one.version, one.kind)
     return definitions.add(schema.model_for(f"{one.group}/{one.version}", one.kind), [kind])
 
 
@@ -208,13 +201,11 @@ def _virtual_item(definitions: Definitions, one: Virtual) -> dict[str, Any]:
     post = {
         "parameters": [_parameter(name, 3) for name in _WRITE],
         "requestBody": _content(reference, _BODIES),
-        "responses": {
-            "201": _content(reference, ("application/json", "application/yaml")) | {"description": "Answered"}
-        },
+        "responses": {"201": _content(reference, _ANSWERS) | {"description": "Answered"}},
         "x-kubernetes-action": "post",
-        "x-kubernetes-group-version-kind": {"group": one.group, "version": one.version, "kind": one.kind},
+        "x-kubernetes-group-version-kind": _gvk(one.group, one.version, one.kind),
     }
-    return {"post": post, "parameters": [_path_parameter("namespace")] if one.namespaced else []}
+    return {"post": post, "parameters": _place(one)}
 
 
 def _operation(
