@@ -82,7 +82,7 @@ class Stream:
         await self._connection.send_data(self.id, b"", fin=True)
 
     async def reset(self) -> None:
-        await self._connection.send_control(_RST_STREAM, 0, struct.pack("!II", self.id, _CANCEL))
+        await self._connection.send_control(_RST_STREAM, struct.pack("!II", self.id, _CANCEL))
 
 
 class Connection:
@@ -133,7 +133,7 @@ class Connection:
             if len(self._streams) >= _MAX_STREAMS:
                 raise ProtocolError("too many SPDY streams")
             stream = self._streams[id] = Stream(self, id, self._headers(payload[10:]))
-            await self.send_control(_SYN_REPLY, 0, struct.pack("!I", id) + self._block({}))
+            await self.send_control(_SYN_REPLY, struct.pack("!I", id) + self._block({}))
             self.accepted.put_nowait(stream)
             if flags & _FIN:
                 self._end(stream)
@@ -142,7 +142,7 @@ class Connection:
             if found is not None:
                 self._end(found)
         elif kind == _PING:
-            await self.send_control(_PING, 0, payload)
+            await self.send_control(_PING, payload)
         elif kind == _GOAWAY:
             return
 
@@ -186,8 +186,8 @@ class Connection:
                 data += struct.pack("!I", len(text)) + text
         return self._deflate.compress(data) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
 
-    async def send_control(self, kind: int, flags: int, payload: bytes) -> None:
-        head = struct.pack("!HHI", _CONTROL | _VERSION, kind, flags << 24 | len(payload))
+    async def send_control(self, kind: int, payload: bytes) -> None:
+        head = struct.pack("!HHI", _CONTROL | _VERSION, kind, len(payload))
         await self._write(head + payload)
 
     async def send_data(self, id: int, data: bytes, *, fin: bool = False) -> None:
@@ -195,7 +195,7 @@ class Connection:
 
     async def go_away(self) -> None:
         last = max(self._streams, default=0)
-        await self.send_control(_GOAWAY, 0, struct.pack("!II", last, 0))
+        await self.send_control(_GOAWAY, struct.pack("!II", last, 0))
 
 
 def over_socket(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection:

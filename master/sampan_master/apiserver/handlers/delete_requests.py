@@ -44,7 +44,7 @@ def _load(body: bytes, content_type: str) -> Any:
     try:
         if media_type(content_type) == YAML:
             return schema.decode_yaml(body.decode())
-        return schema.load_json(body, find_duplicates=False)[0]
+        return schema.load_json(body)[0]
     except ValueError as error:
         raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from error
 
