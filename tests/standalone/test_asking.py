@@ -120,6 +120,8 @@ async def test_why_is_answered_by_the_scheduler_and_without_it_by_the_condition(
     assert "    fix:  lower the cpu request from 9 to 4" in out
     assert "Verdict of default-scheduler, 1 attempt:\n  n1   NodeResourcesFit\n      need: cpu: 9\n" in out
     assert "\n  0/1 nodes are available" not in out
+    _, out, _ = await lab.sampan("why", "pod", "big", apart=False)
+    assert out.endswith("and the events say. A Sampan scheduler that runs apart is asked with --scheduler URL)\n")
     code, out, _ = await lab.sampan("why", "pod", "big", "-o", "json", apart=False)
     answer = json.loads(out)
     assert [f["cause"] for f in answer["findings"]] == ["InsufficientResources"]
@@ -139,6 +141,11 @@ async def test_whatif_draws_no_line_in_the_store(lab):
     assert await lab.api.store.revision() == before
     code, out, _ = await lab.sampan("whatif", "-f", _written(lab, WEB), "-o", "json")
     assert (code, [p["node"] for p in json.loads(out)["pods"]]) == (0, ["n1", "n1", ""])
+    code, _, err = await lab.sampan("whatif", "-f", _written(lab, WEB), apart=False)
+    assert (code, err.endswith("no scheduler beside it (one that runs apart is asked with --scheduler URL)\n")) == (
+        1,
+        True,
+    )
 
 
 async def test_a_type_without_a_name_stands_for_all_that_something_is_wrong_with(lab):

@@ -39,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
                 "error: this server does not answer what would happen: it is no Sampan master"
                 " (a Sampan scheduler beside it does: --scheduler URL)"
             ) from error
+        if error.code == 503 and not args.scheduler:
+            raise CliError(f"{error.message} (one that runs apart is asked with --scheduler URL)") from error
         raise
     if args.output:
         print_data(answer, args.output)

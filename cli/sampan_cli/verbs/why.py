@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     subjects, code = _subjects(session, wanted)
     told = [(each, found) for each in subjects if (found := _diagnosis(each, gatherer, now))]
     if not args.output:
-        print("\n".join(_text(found) for _, found in told), end="")
+        print("\n".join(_text(found, args.scheduler) for _, found in told), end="")
         if not told and not code:
             print(f"Nothing is wrong with the {len(subjects)} that are there." if subjects else "There are none.")
     elif told or not code:
@@ -128,13 +128,15 @@ def _data(subject: Subject, found: Any) -> dict[str, Any]:
     }
 
 
-def _text(found: Any) -> str:
+def _text(found: Any, scheduler: str) -> str:
     from sampan_cli.why import printing
+
+    apart = "" if scheduler else " A Sampan scheduler that runs apart is asked with --scheduler URL"
 
     text = printing.findings(found.findings)
     verdict = found.asked.verdict
     if verdict and (table := printing.verdict(verdict, terminal_width(), found.findings)):
         text += f"\n{table}"
     if found.asked.note:
-        text += f"\n({found.asked.note}; this is what the condition PodScheduled and the events say)\n"
+        text += f"\n({found.asked.note}; this is what the condition PodScheduled and the events say.{apart})\n"
     return text

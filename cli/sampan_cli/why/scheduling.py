@@ -134,7 +134,8 @@ def _not_attempted(facts: PodFacts) -> Finding:
     )  # fmt: skip
     created = ago(pod["metadata"].get("creationTimestamp"), facts.now)
     text = f"No scheduler runs: {who} was made {created} ago and none has looked at it."
-    return Finding(Cause.NO_SCHEDULER, who, text, ("the pod has no condition PodScheduled", seen), "start a scheduler")
+    return Finding(Cause.NO_SCHEDULER, who, text, ("the pod has no condition PodScheduled", seen),
+                   "start a scheduler, such as `sampan scheduler`")  # fmt: skip
 
 
 def _from_verdict(facts: PodFacts, verdict: Object) -> list[Finding]:
