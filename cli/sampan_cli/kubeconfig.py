@@ -17,6 +17,11 @@ STATE_ROOT = "/var/lib/sampan"
 CLUSTER = "sampan"
 
 
+def cluster_flag(cluster: str) -> str:
+    """What a command that is proposed needs beside its verb."""
+    return "" if cluster in ("", CLUSTER) else f" --cluster {cluster}"
+
+
 def find(flag: str, cluster: str) -> str:
     """The path; "" when nothing is named and no cluster "sampan" is on this machine. `cluster` is "" unless it was
     named."""

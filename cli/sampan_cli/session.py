@@ -41,7 +41,7 @@ class Target(NamedTuple):
 def from_args(args: argparse.Namespace) -> Session:
     path = kubeconfig.find(args.kubeconfig, args.cluster)
     if not path and not args.server:
-        option = f" --cluster {args.cluster}" if args.cluster else ""
+        option = kubeconfig.cluster_flag(args.cluster)
         raise CliError(
             f'error: no cluster "{args.cluster or kubeconfig.CLUSTER}" on this machine'
             f"{'' if args.cluster else ' and no kubeconfig'}:"

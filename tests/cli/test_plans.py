@@ -109,6 +109,35 @@ def test_a_master_that_dies_while_it_is_waited_for_is_no_answer_and_its_log_is_s
         waiting._until(asked, PLAN, 60, lambda: "")
 
 
+def test_settings_of_the_master_are_checked_here_and_given_to_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(["up", "--event-ttl-seconds", "1h"]) == 1
+    assert 'invalid argument "1h" for "--event-ttl-seconds" flag: not a whole number' in capsys.readouterr().err
+    given: list[ClusterSettings] = []
+
+    def brought(settings: ClusterSettings, say: object) -> None:
+        given.append(settings)
+        raise ClusterError("far enough")
+
+    monkeypatch.setattr(preflight, "check", lambda: None)
+    monkeypatch.setattr(bringup, "bring_up", brought)
+    monkeypatch.chdir(tmp_path)
+    assert run(["up", "--scheduler-config", "mine.yaml"]) == 1
+    assert f"--scheduler-config: {tmp_path}/mine.yaml is no file" in capsys.readouterr().err
+    (tmp_path / "mine.yaml").touch()
+    assert run(["up", "--scheduler-config", "mine.yaml", "--node-monitor-grace-seconds", "8"]) == 1
+    assert given[0].master_options == (
+        *("--node-monitor-grace-seconds", "8.0"), *("--scheduler-config", f"{tmp_path}/mine.yaml"),
+    )  # fmt: skip
+
+
+def test_commands_that_are_proposed_name_the_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("status", "kubeconfig"):
+        assert run([verb, "--cluster", "not-there"]) == 1
+        assert 'start it with "sampan up --cluster not-there"' in capsys.readouterr().err
+
+
 def test_an_interrupted_up_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if not args.filename:
-        raise UsageError("must specify one of -f and -k")
+        raise UsageError("must specify -f: the file with the objects")
     code = 0
     for line in apply(from_args(args), args):
         print(line)

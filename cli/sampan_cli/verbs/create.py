@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
             _create(session, obj, args, source)
         return 0
     if not args.words:
-        raise UsageError("must specify one of -f and -k")
+        raise UsageError("must specify -f: the file with the objects")
     obj = _generated(args)
     _create(session, obj, args, "")
     return 0

@@ -6,6 +6,7 @@ import argparse
 
 from sampan_cli.cluster.settings import kubeconfig_of
 from sampan_cli.errors import ClusterError
+from sampan_cli.kubeconfig import cluster_flag
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     path = kubeconfig_of(args.cluster)
     if not path.exists():
-        raise ClusterError(f'cluster "{args.cluster}" has no kubeconfig on this machine: start it with "sampan up"')
+        up = f"sampan up{cluster_flag(args.cluster)}"
+        raise ClusterError(f'cluster "{args.cluster}" has no kubeconfig on this machine: start it with "{up}"')
     print(path)
     return 0

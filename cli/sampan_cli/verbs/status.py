@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sampan_cli.errors import ClusterError
+from sampan_cli.kubeconfig import cluster_flag
 from sampan_cli.output import print_data
 from sampan_cli.table import print_rows
 
@@ -22,7 +23,8 @@ def run(args: argparse.Namespace) -> int:
 
     loaded = record.load(args.cluster)
     if loaded is None:
-        raise ClusterError(f'cluster "{args.cluster}" is not there: start it with "sampan up"')
+        up = f"sampan up{cluster_flag(args.cluster)}"
+        raise ClusterError(f'cluster "{args.cluster}" is not there: start it with "{up}"')
     status = describe(*loaded)
     if args.component:
         status["processes"] = [p for p in status["processes"] if args.component in (p["component"], p["name"])]

@@ -14,16 +14,18 @@ from pathlib import Path
 
 from sampan_api.components import COMPONENTS, chosen
 from sampan_cli.errors import ClusterError, UsageError
+from sampan_cli.kubeconfig import cluster_flag
 
-MASTER_FLAGS = (
-    "--node-heartbeat-seconds",
-    "--node-monitor-grace-seconds",
-    "--node-monitor-period-seconds",
-    "--default-toleration-seconds",
-    "--event-ttl-seconds",
-    "--scheduler-config",
-    "--components",
-)
+MASTER_FLAGS: dict[str, tuple[type, str, str]] = {
+    "--node-heartbeat-seconds": (int, "S", "how often a node says that it is alive (10)"),
+    "--node-monitor-grace-seconds": (float, "S", "after which silence it is not Ready (50)"),
+    "--node-monitor-period-seconds": (float, "S", "how often that is looked at (5)"),
+    "--default-toleration-seconds": (int, "S", "how long pods stay on a node that is not Ready (300)"),
+    "--event-ttl-seconds": (int, "S", "how long events are kept (3600)"),
+    "--scheduler-config": (str, "FILE", "a KubeSchedulerConfiguration"),
+    "--components": (str, "LIST", "of scheduler, controllers: * for all, NAME, -NAME; none for the API alone"),
+}
+"""The master's, with their types; it has their defaults."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,15 +37,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-apply", action="store_true", help="do not apply manifests/hello.yaml")
     parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for nodes and pods")
     group = parser.add_argument_group("settings of the master")
-    for flag in MASTER_FLAGS:
-        group.add_argument(flag, default=None)
+    for flag, (kind, metavar, text) in MASTER_FLAGS.items():
+        group.add_argument(flag, type=kind, metavar=metavar, help=text, default=None)
 
 
 def run(args: argparse.Namespace) -> int:
     try:
         return _run(args)
     except KeyboardInterrupt:
-        option = "" if args.cluster == "sampan" else f" --cluster {args.cluster}"
+        option = cluster_flag(args.cluster)
         said = f'interrupted: "sampan up{option}" goes on with what is there, "sampan down{option}" takes it away'
         print(said, file=sys.stderr)
         raise
@@ -73,7 +75,9 @@ def _run(args: argparse.Namespace) -> int:
         cluster_cidr=args.cluster_cidr,
         node_cpus=args.node_cpus,
         node_memory=_memory_bytes(args.node_memory),
-        master_options=tuple(word for flag, value in options.items() if value is not None for word in (flag, value)),
+        master_options=tuple(
+            word for flag, value in options.items() if value is not None for word in (flag, str(value))
+        ),
     )
     brought = bringup.bring_up(settings, say)
     if brought.was_running:
@@ -112,7 +116,7 @@ def _parts_of(options: tuple[str, ...]) -> frozenset[str]:
 
 def _missing(cluster: str, cidr: str, parts: frozenset[str]) -> list[str]:
     """The commands that do what the master does not."""
-    program = "sampan" if cluster == "sampan" else f"sampan --cluster {cluster}"
+    program = f"sampan{cluster_flag(cluster)}"
     commands = {"scheduler": f"{program} scheduler", "controllers": f"{program} controllers --cluster-cidr {cidr}"}
     return [commands[part] for part in COMPONENTS if part not in parts]
 
@@ -140,7 +144,7 @@ def _memory_bytes(text: str) -> int:
 
 
 def _next_commands(cluster: str, kubeconfig: str) -> str:
-    flag = "" if cluster == "sampan" else f" --cluster {cluster}"
+    flag = cluster_flag(cluster)
     near = os.path.relpath(sys.argv[0])
     path = os.path.abspath(sys.argv[0]) if near.startswith("..") else near
     program = "sampan" if shutil.which("sampan") else path
