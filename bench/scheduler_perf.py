@@ -187,7 +187,7 @@ class Run:
     def _rest(self, timed: Timed, give_up: bool) -> bool:
         """Nothing is active: requeues, or lets time pass. Says whether there may be something to decide now."""
         timed.call(self.planner.requeue, self._now)
-        if self.planner.queue.has_active() or self.planner.checks_left:
+        if self.planner.queue.has_some() or self.planner.checks_left:
             return True
         seconds = self.planner.queue.next_tick(self._now)
         if seconds is None or give_up:

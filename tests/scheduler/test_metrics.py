@@ -93,7 +93,7 @@ async def test_attempts_and_sizes_are_told_while_it_works(cluster):
     assert value(metrics, 'scheduler_cache_size{type="nodes"}') == 1
     assert value(metrics, "scheduler_preemption_attempts_total") == 1
     assert value(metrics, "scheduler_preemption_victims_count") == 0
-    assert value(metrics, "scheduler_scheduling_algorithm_duration_seconds_count") == 1
+    assert value(metrics, "scheduler_scheduling_algorithm_duration_seconds_count") == 2
     assert value(metrics, 'scheduler_queue_incoming_pods_total{event="UnschedulablePodAdd",queue="active"}') == 2
     point = 'extension_point="Bind",profile="default-scheduler",status="Success"'
     assert value(metrics, f"scheduler_framework_extension_point_duration_seconds_count{{{point}}}") == 1

@@ -143,6 +143,17 @@ def test_room_that_was_made_is_kept_from_lesser_pods_and_given_to_its_pod():
     assert not made.cluster.nominated
 
 
+def test_a_pod_that_changed_while_it_was_bound_is_tried_anew_as_it_is():
+    made = planner(node("n1"), pod("x", "1"))
+    decision = made.next(0.0)
+    made.put_pod(pod("x", "1", labels={"new": "label"}), 0.5)
+    made.not_bound(decision.waiting, 1.0)
+    made.requeue(60.0)
+    again = made.next(60.0)
+    assert again.waiting.pod["metadata"]["labels"] == {"new": "label"}
+    assert dict(again.waiting.kind.signature.relations.labels) == {"new": "label"}
+
+
 def test_a_nominated_pod_hears_of_its_node_however_much_else_happened():
     made = planner(node("n1"), node("n2", "1"), pod("a", "4", 1, on="n1"), pod("x", "3", 10))
     assert isinstance(made.next(0.0), Evict)

@@ -59,6 +59,57 @@ def test_unschedulable_is_flushed_after_five_minutes():
     assert names(waiting_queue) == ["a"]
 
 
+def test_who_may_have_been_helped_is_tried_before_its_back_off_ends_when_nobody_else_waits():
+    helped = pod("helped")
+    waiting_queue = queue(helped, pod("other", cpu="2"))
+    waiting_queue.no_node_fits(waiting_queue.pop(), 0.0)
+    waiting_queue.move([kind_of(helped)], 0.1)
+    assert waiting_queue.sizes()["backoff"] == 1
+    assert names(waiting_queue) == ["other", "helped"]
+    assert not waiting_queue.has_some()
+
+
+def test_who_met_with_an_error_waits_for_the_end_of_its_back_off():
+    waiting_queue = queue(pod("a"), pod("b", cpu="2"))
+    waiting_queue.retry_later(waiting_queue.pop(), 0.0)
+    waiting_queue.no_node_fits(waiting_queue.pop(), 0.0)
+    waiting_queue.met_with_error("b", 0.5)
+    assert names(waiting_queue) == []
+    assert waiting_queue.next_tick(0.5) == 0.5
+    waiting_queue.tick(1.0)
+    assert names(waiting_queue) == ["a", "b"]
+
+
+def test_who_was_tried_goes_behind_those_that_were_not():
+    waiting_queue = queue(pod("a"), pod("b"))
+    waiting_queue.retry_later(waiting_queue.pop(), 5.0)
+    waiting_queue.tick(6.0)
+    assert names(waiting_queue) == ["b", "a"]
+
+
+def test_the_time_behind_gates_is_not_the_schedulers():
+    gated = pod("a", schedulingGates=[{"name": "g"}])
+    waiting_queue = queue(gated)
+    assert waiting_queue.get("a").first_active is None
+    free = pod("a", schedulingGates=[])
+    waiting_queue.put(free, kind_of(free), 500.0)
+    waiting_queue.retry_later(waiting_queue.pop(), 501.0)
+    waiting_queue.tick(502.0)
+    assert waiting_queue.get("a").first_active == 500.0
+
+
+def test_a_pod_that_changes_while_it_is_handed_out_comes_back_as_it_is_by_then():
+    waiting_queue = queue(pod("a"))
+    waiting = waiting_queue.pop()
+    changed = pod("a", cpu="2")
+    waiting_queue.put(changed, kind_of(changed), 1.0)
+    assert names(waiting_queue) == []
+    waiting_queue.retry_later(waiting, 2.0)
+    waiting_queue.tick(3.0)
+    assert waiting_queue.pop().kind == kind_of(changed)
+    assert list(waiting_queue.kinds) == [kind_of(changed)]
+
+
 def test_a_gated_pod_waits_for_its_gates():
     gated = pod("a", schedulingGates=[{"name": "g"}])
     waiting_queue = queue(gated)

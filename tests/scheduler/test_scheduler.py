@@ -5,8 +5,11 @@ import asyncio
 from cluster import eventually
 from sampan_api import meta
 from sampan_api.client import EVENTS, NODES, PODS, PRIORITYCLASSES
-from sampan_api.errors import ServiceUnavailable
+from sampan_api.errors import Forbidden, ServiceUnavailable
 from sampan_master.scheduler import SchedulerConfig, run
+from sampan_master.scheduler.plugins import DEFAULT
+from sampan_master.scheduler.plugins.plugin import Filter, Plugin, Scope
+from sampan_master.scheduler.profile import Profile
 
 
 class Flaky:
@@ -27,6 +30,33 @@ class Flaky:
             self.after -= 1
             raise ServiceUnavailable("etcd went away")
         return answer
+
+
+class Forbidding:
+    """A client that may not bind."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    async def create(self, resource, obj, namespace="", subresource=""):
+        if subresource == "binding":
+            raise Forbidden("you may not bind")
+        return await self._client.create(resource, obj, namespace, subresource)
+
+
+def stumbling_over(name, error):
+    """The default profile with a plug-in that fails on one pod."""
+
+    def mask(nodes, pod, rows):
+        if dict(pod.relations.labels).get("name") == name:
+            raise error
+        return nodes.live[rows]
+
+    plugin = Plugin("Stumbles", Filter(Scope.POD, mask, lambda nodes, pod, rows: []))
+    return (Profile(plugins=(*DEFAULT, plugin)),)
 
 
 def schedule(cluster, client=None, **config):
@@ -106,6 +136,32 @@ async def test_a_binding_that_failed_is_tried_again(cluster):
     schedule(cluster, Flaky(cluster.client, before=1), initial_backoff_seconds=0.01)
     await cluster.pod("web")
     await eventually(lambda: bound(cluster, 1))
+
+
+async def test_a_binding_that_is_refused_is_told_on_the_pod(cluster):
+    await cluster.node("n1")
+    schedule(cluster, Forbidding(cluster.client))
+    await cluster.pod("web")
+    (event, *_) = await eventually(lambda: events(cluster, "FailedScheduling"))
+    assert event["message"] == 'running Bind plugin "DefaultBinder": you may not bind'
+
+    async def told():
+        return meta.condition(await cluster.client.get(PODS, "web", "default"), "PodScheduled")
+
+    condition = await eventually(told)
+    assert (condition["status"], condition["reason"]) == ("False", "SchedulerError")
+    assert condition["message"] == event["message"]
+
+
+async def test_a_pod_that_scheduling_stumbles_over_keeps_no_other_waiting(cluster):
+    await cluster.node("n1")
+    schedule(cluster, profiles=stumbling_over("bad", ValueError("not a number")))
+    await cluster.pod("bad", labels={"name": "bad"})
+    (event, *_) = await eventually(lambda: events(cluster, "FailedScheduling"))
+    assert event["message"] == "ValueError: not a number"
+    await cluster.pod("good")
+    (pod,) = await eventually(lambda: bound(cluster, 1))
+    assert meta.name(pod) == "good"
 
 
 async def test_a_binding_with_an_unclear_outcome_is_looked_up(cluster):

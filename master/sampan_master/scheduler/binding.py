@@ -8,7 +8,16 @@ from enum import Enum, auto
 from sampan_api import meta
 from sampan_api.client import PODS, Client, DeleteOptions, PatchType
 from sampan_api.clock import Clock, rfc3339
-from sampan_api.errors import ApiError, Conflict, InternalError, Invalid, NotFound, ServerTimeout, ServiceUnavailable
+from sampan_api.errors import (
+    ApiError,
+    Conflict,
+    InternalError,
+    Invalid,
+    NotFound,
+    ServerTimeout,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 from sampan_api.meta import Object
 
 from sampan_master.scheduler.preemption import BY_SCHEDULER
@@ -25,8 +34,9 @@ class Outcome(Enum):
     """It is still unbound: try again later."""
 
 
-async def bind(client: Client, clock: Clock, pod: Object, node: str) -> Outcome:
-    """Binds, and does not return before it is certain whether the pod is bound."""
+async def bind(client: Client, clock: Clock, pod: Object, node: str) -> tuple[Outcome, str]:
+    """Binds, and does not return before it is certain whether the pod is bound; with what there is to tell of it: that
+    another scheduler was faster (a Conflict) is no news to anybody, the next attempt knows of it."""
     namespace, name, uid = meta.namespace(pod), meta.name(pod), meta.uid(pod)
     binding: Object = {
         "apiVersion": "v1",
@@ -36,11 +46,13 @@ async def bind(client: Client, clock: Clock, pod: Object, node: str) -> Outcome:
     }
     try:
         await client.create(PODS, binding, namespace, "binding")
-        return Outcome.BOUND
-    except (Conflict, NotFound, *_UNCLEAR):
-        return await _outcome(client, clock, pod, node)
-    except ApiError:
-        return Outcome.REFUSED
+        return Outcome.BOUND, ""
+    except Conflict:
+        return await _outcome(client, clock, pod, node), ""
+    except (NotFound, *_UNCLEAR) as error:
+        return await _outcome(client, clock, pod, node), error.message
+    except ApiError as error:
+        return Outcome.REFUSED, error.message
 
 
 async def _outcome(client: Client, clock: Clock, pod: Object, node: str) -> Outcome:
@@ -51,7 +63,7 @@ async def _outcome(client: Client, clock: Clock, pod: Object, node: str) -> Outc
             current = await client.get(PODS, meta.name(pod), meta.namespace(pod))
         except NotFound:
             return Outcome.ELSEWHERE
-        except _UNCLEAR:
+        except (TooManyRequests, *_UNCLEAR):
             await clock.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE)
             continue
@@ -66,19 +78,24 @@ async def _outcome(client: Client, clock: Clock, pod: Object, node: str) -> Outc
 
 
 async def report_unschedulable(
-    client: Client, clock: Clock, pod: Object, message: str, nominated: str | None = None
+    client: Client,
+    clock: Clock,
+    pod: Object,
+    message: str,
+    nominated: str | None = None,
+    reason: str = "Unschedulable",
 ) -> None:
     """Sets PodScheduled=False, unless the pod says just that already; and its nominated node, where "" means none and
     None leaves what there is."""
     before = meta.condition(pod, "PodScheduled") or {}
     unchanged = nominated is None or nominated == ((pod.get("status") or {}).get("nominatedNodeName") or "")
-    if before.get("status") == "False" and before.get("message") == message and unchanged:
+    if (before.get("status"), before.get("reason"), before.get("message")) == ("False", reason, message) and unchanged:
         return
     since = before.get("lastTransitionTime") if before.get("status") == "False" else None
     condition = {
         "type": "PodScheduled",
         "status": "False",
-        "reason": "Unschedulable",
+        "reason": reason,
         "message": message,
         "lastProbeTime": None,
         "lastTransitionTime": since or rfc3339(clock.now()),

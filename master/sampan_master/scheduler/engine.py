@@ -145,6 +145,11 @@ class Engine:
         passes = self._passes(plugin, dict(self.states(pod)), pod, rows)
         return rows[:0] if passes is None else rows[~passes]
 
+    def give_up(self) -> None:
+        """Forgets all it keeps."""
+        for caches in (self._placements, self._values, self._states):
+            caches.clear()
+
     def states(self, pod: Signature) -> list[tuple[str, RelationState]]:
         """The relations that concern this pod, by the name of their plug-in, up to date."""
         cluster = self.cluster

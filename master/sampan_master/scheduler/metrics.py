@@ -67,12 +67,13 @@ class SchedulerMetrics:
     def refused(self, profile: str, seconds: float, victims: int = 0) -> None:
         """An attempt that found no node; `victims` must leave to make room."""
         self.attempt(Result.UNSCHEDULABLE, profile, seconds)
+        self._algorithm.add(seconds)
         self._preemptions += 1
         if victims:
             self._victims.add(victims)
 
     def chose(self, seconds: float) -> None:
-        """The choice of a node alone."""
+        """The choice of a node alone; where there is none, the search for victims is part of it."""
         self._algorithm.add(seconds)
 
     def binding(self, profile: str, seconds: float, since_began: float, bound: bool) -> None:

@@ -98,13 +98,16 @@ class Planner:
             self.remove_pod(uid)
         elif node_of(pod):
             self.queue.remove(uid)
-            self.cluster.withdraw(uid)
+            known, freed = self.cluster.is_placed(uid), self.cluster.withdraw(uid)
             if self.cluster.saw_bound(pod):
-                self._may_help("AssignedPodUpdate", room=True)
+                self._may_help("AssignedPodUpdate" if known else "AssignedPodAdd", room=known or freed)
         elif meta.is_deleting(pod) or pod["spec"].get("schedulerName") not in self.engines:
             self._leaves_queue(uid)
         elif not self.cluster.is_placed(uid):
             self._put_waiting(pod, now)
+        elif self.queue.get(uid) is not None:
+            # It is being bound: should that come to nothing, it is tried again as it is by then.
+            self.queue.put(pod, kind_of(pod), now)
 
     def remove_pod(self, uid: str) -> None:
         self._leaves_queue(uid)
@@ -116,8 +119,10 @@ class Planner:
     def next(self, now: float) -> Decision | None:
         """The decision about the next pod, None when there is none to try."""
         waiting = self.queue.pop()
-        if waiting is None:
-            return None
+        return None if waiting is None else self.decide(waiting, now)
+
+    def decide(self, waiting: Waiting, now: float) -> Decision:
+        """About a pod that the queue has handed out."""
         kind, uid = waiting.kind, meta.uid(waiting.pod)
         row = self.engines[kind.profile].choose(kind.signature, uid=uid, priority=kind.priority)
         if row is None:
@@ -142,6 +147,14 @@ class Planner:
     def not_bound(self, waiting: Waiting, now: float) -> None:
         """The binding was refused and the pod is still free."""
         self._forget(waiting)
+        self.queue.retry_later(waiting, now)
+
+    def failed(self, waiting: Waiting, now: float) -> None:
+        """Something that should not happen kept the decision, or what was to follow it, from being carried out. The pod
+        is tried again; what is kept for others, and may be half done, is given up."""
+        self.engines[waiting.kind.profile].give_up()
+        self._forget(waiting)
+        self.queue.met_with_error(meta.uid(waiting.pod), now)
         self.queue.retry_later(waiting, now)
 
     def requeue(self, now: float) -> None:

@@ -4,7 +4,8 @@
                           ├─► Evict   the pod's condition and nominated node, then its victims, an event for each
                           └─► Refuse  the pod's condition, an event
 
-Deciding is synchronous and touches nothing but memory; all writes are tasks of their own, bounded in number.
+Deciding is synchronous and touches nothing but memory; all writes are tasks of their own, bounded in number. Whatever
+goes wrong about one pod is told on that pod, which is tried again after a while: it never keeps the others waiting.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from sampan_api import meta
-from sampan_api.client import NAMESPACES, NODES, PODDISRUPTIONBUDGETS, PODS, Client, EventType, Resource
+from sampan_api.client import NAMESPACES, NODES, PODDISRUPTIONBUDGETS, PODS, Client, EventType, Resource, Selection
 from sampan_api.clock import Clock
 from sampan_api.errors import ApiError
 from sampan_api.informer import Callback, Informer
@@ -26,7 +27,7 @@ from sampan_api.recorder import EventRecorder
 from sampan_master.scheduler.answers import Answers
 from sampan_master.scheduler.binding import Outcome, bind, evict, report_unschedulable, withdraw_nomination
 from sampan_master.scheduler.config import SchedulerConfig
-from sampan_master.scheduler.metrics import SchedulerMetrics
+from sampan_master.scheduler.metrics import Result, SchedulerMetrics
 from sampan_master.scheduler.planner import Bind, Decision, Evict, Planner, Refuse
 from sampan_master.scheduler.queue import Waiting
 from sampan_master.scheduler.workloads import WATCHED
@@ -35,6 +36,9 @@ log = logging.getLogger(__name__)
 
 _BATCH = 32
 """Pods placed before other tasks of the process get their turn."""
+_NOT_ENDED = Selection(field_selector="status.phase!=Succeeded,status.phase!=Failed")
+_ERROR = "SchedulerError"
+"""The reason of PodScheduled=False when it was not for want of a node."""
 
 
 async def run(
@@ -68,7 +72,10 @@ class Scheduler:
             PODS: self._on_pod,
         }
         watched |= {resource: partial(self._on_workload, resource) for resource in WATCHED}
-        informers = [Informer(self._client, resource, self._clock) for resource in watched]
+        informers = [
+            Informer(self._client, resource, self._clock, _NOT_ENDED if resource is PODS else Selection())
+            for resource in watched
+        ]
         for informer in informers:
             informer.subscribe(watched[informer.resource])
         async with asyncio.TaskGroup() as tasks:
@@ -123,7 +130,7 @@ class Scheduler:
             self._wake.clear()
             self.planner.requeue(self._clock.monotonic())
             self._schedule_some()
-            busy = self.planner.checks_left or self.planner.queue.has_active()
+            busy = self.planner.checks_left or self.planner.queue.has_some()
             if busy and len(self._writes) < self._config.binds_in_flight:
                 await asyncio.sleep(0)
             else:
@@ -145,11 +152,20 @@ class Scheduler:
     def _schedule_some(self) -> None:
         for _ in range(min(_BATCH, self._config.binds_in_flight - len(self._writes))):
             began = self._clock.monotonic()
-            decision = self.planner.next(began)
-            if decision is None:
+            waiting = self.planner.queue.pop()
+            if waiting is None:
                 return
-            self._tell_failures(decision.waiting)
-            self._start(self._perform(decision, began))
+            self._start(waiting, self._schedule(waiting, began))
+
+    def _schedule(self, waiting: Waiting, began: float) -> Coroutine[Any, Any, None]:
+        """Decides; what is left to be done is to be awaited."""
+        try:
+            decision = self.planner.decide(waiting, began)
+        except Exception as error:  # Any other pod may fare better: one must not keep all from being scheduled.
+            log.exception("scheduling %s", waiting.key)
+            return self._report_error(waiting, began, f"{type(error).__name__}: {error}")
+        self._tell_failures(waiting)
+        return self._perform(decision, began)
 
     def _tell_failures(self, waiting: Waiting) -> None:
         """What went wrong in policies while this pod was decided about."""
@@ -175,11 +191,11 @@ class Scheduler:
     async def _bind(self, decision: Bind, began: float) -> None:
         waiting, pod = decision.waiting, decision.waiting.pod
         chosen = self._clock.monotonic()
-        outcome = await bind(self._client, self._clock, pod, decision.node)
+        outcome, against = await bind(self._client, self._clock, pod, decision.node)
         now, bound = self._clock.monotonic(), outcome is Outcome.BOUND
         self._metrics.binding(waiting.kind.profile, now - chosen, now - began, bound)
         if bound:
-            self._metrics.bound(waiting.attempts, now - waiting.since)
+            self._metrics.bound(waiting.attempts, now - (waiting.first_active or began))
             self.planner.bound(waiting)
             message = f"Successfully assigned {meta.namespace(pod)}/{meta.name(pod)} to {decision.node}"
             self._recorder(pod).record(PODS, pod, "Normal", "Scheduled", message, action="Binding")
@@ -187,6 +203,19 @@ class Scheduler:
             self.planner.elsewhere(waiting)
         else:
             self.planner.not_bound(waiting, now)
+            if against:
+                await self._tell_error(waiting, f'running Bind plugin "DefaultBinder": {against}')
+
+    async def _report_error(self, waiting: Waiting, began: float, message: str) -> None:
+        now = self._clock.monotonic()
+        self._metrics.attempt(Result.ERROR, waiting.kind.profile, now - began)
+        self.planner.failed(waiting, now)
+        await self._tell_error(waiting, message)
+
+    async def _tell_error(self, waiting: Waiting, message: str) -> None:
+        pod = waiting.pod
+        self._recorder(pod).record(PODS, pod, "Warning", "FailedScheduling", message, action="Scheduling")
+        await report_unschedulable(self._client, self._clock, pod, message, reason=_ERROR)
 
     async def _refuse(self, decision: Refuse) -> None:
         pod, message = decision.waiting.pod, decision.message
@@ -201,7 +230,7 @@ class Scheduler:
             await report_unschedulable(self._client, self._clock, pod, message, decision.node)
             await self._evict_victims(decision)
         except ApiError:
-            self.planner.queue.move_one(meta.uid(pod), self._clock.monotonic())
+            self.planner.queue.met_with_error(meta.uid(pod), self._clock.monotonic())
             raise
 
     async def _evict_victims(self, decision: Evict) -> None:
@@ -219,8 +248,8 @@ class Scheduler:
     def _recorder(self, pod: Object) -> EventRecorder:
         return self._recorders[pod["spec"]["schedulerName"]]
 
-    def _start(self, write: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(self._contained(write))
+    def _start(self, waiting: Waiting, write: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(self._contained(waiting, write))
         self._writes.add(task)
         task.add_done_callback(self._ended)
 
@@ -228,9 +257,12 @@ class Scheduler:
         self._writes.discard(task)
         self._wake.set()
 
-    async def _contained(self, write: Coroutine[Any, Any, None]) -> None:
+    async def _contained(self, waiting: Waiting, write: Coroutine[Any, Any, None]) -> None:
         """A write that fails is told and left: the pod's next attempt repeats it."""
         try:
             await write
         except ApiError as error:
             log.warning("scheduling write failed: %s", error.message)
+        except Exception:  # As in `_schedule`.
+            log.exception("scheduling %s", waiting.key)
+            self.planner.failed(waiting, self._clock.monotonic())

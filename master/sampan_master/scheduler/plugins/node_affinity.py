@@ -6,6 +6,7 @@ other filter is asked: Kubernetes narrows its search by that in PreFilter and sa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
@@ -24,6 +25,7 @@ from sampan_master.scheduler.signature import (
     preferred_terms,
 )
 
+_INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}", re.ASCII)
 _Terms: TypeAlias = tuple[tuple[Requirement, ...], ...]
 NAME = "NodeAffinity"
 REASON = "node(s) didn't match Pod's node affinity/selector"
@@ -137,10 +139,9 @@ def value_matches(requirement: Requirement) -> Callable[[str | None], bool]:
             return lambda value: value is not None
         case "DoesNotExist":
             return lambda value: value is None
-        case "Gt":
-            return lambda value: (number := _integer(value)) is not None and number > int(values[0])
-        case "Lt":
-            return lambda value: (number := _integer(value)) is not None and number < int(values[0])
+        case "Gt" | "Lt" if values and (bound := _integer(values[0])) is not None:
+            sign = 1 if requirement.operator == "Gt" else -1
+            return lambda value: (number := _integer(value)) is not None and sign * number > sign * bound
         case _:
             return lambda value: False
 
@@ -171,10 +172,10 @@ def _are_called(nodes: NodeColumns, names: Iterable[str], rows: Rows) -> Bools:
 
 
 def _integer(value: str | None) -> int | None:
-    try:
-        return None if value is None else int(value)
-    except ValueError:
+    """As Go's ParseInt reads it. None for all else: the API server takes any value of Gt and Lt (core/validation)."""
+    if value is None or not _INTEGER.fullmatch(value):
         return None
+    return number if -(1 << 63) <= (number := int(value)) < 1 << 63 else None
 
 
 def plugin(added: Object) -> Plugin:
