@@ -37,6 +37,8 @@ class Api:
         except KubeconfigError as error:
             raise CliError(f"error: {error}") from error
         self._kept: Connection | None = None
+        self.warns = True
+        """Whether the server's warnings are printed. Who reads all kinds to find one thing need not hear of each."""
 
     def call(
         self,
@@ -66,7 +68,7 @@ class Api:
         with self._reached():
             answer = self._send("GET", self.target(path, query), {"Accept": accept}, None)
             connection, self._kept = self._kept, None
-            _print_warnings(answer)
+            self._print_warnings(answer)
             if answer.status >= 300:
                 raise _error(answer.status, answer.read())
             try:
@@ -113,7 +115,7 @@ class Api:
         if answer.closes and self._kept is not None:
             self._kept.close()
             self._kept = None
-        _print_warnings(answer)
+        self._print_warnings(answer)
         if answer.status >= 300:
             raise _error(answer.status, text)
         return text
@@ -151,6 +153,11 @@ class Api:
             raise _no_connection(f"{error}{self._why_it_may_hang_up()}") from error
         except ProtocolError as error:
             raise _no_connection(str(error)) from error
+
+    def _print_warnings(self, answer: Answer) -> None:
+        for value in answer.headers.get("warning", []) if self.warns else ():
+            quoted = value.partition('"')[2].rpartition('"')[0]
+            print(f"Warning: {quoted.replace(chr(92) + chr(34), chr(34))}", file=sys.stderr)
 
     def _why_it_may_hang_up(self) -> str:
         """TLS 1.3 has shown the client's certificate by the time the server looks at it: no handshake fails."""
@@ -211,9 +218,3 @@ def _error(code: int, body: bytes) -> ServerError:
             )
         status = {"message": text or f"the server answered with code {code} and nothing else"}
     return ServerError(code, status)
-
-
-def _print_warnings(answer: Answer) -> None:
-    for value in answer.headers.get("warning", []):
-        quoted = value.partition('"')[2].rpartition('"')[0]
-        print(f"Warning: {quoted.replace(chr(92) + chr(34), chr(34))}", file=sys.stderr)

@@ -173,6 +173,17 @@ async def test_what_does_not_exist_is_said_in_kubectls_words_and_what_may_be_mea
     assert (code, err.splitlines()[1]) == (1, "For an object say TYPE/NAME, such as pod/big")
 
 
+async def test_what_a_namespace_that_terminates_has_in_it_is_read_without_the_warnings_of_all_kinds(lab):
+    kept = {"metadata": {"name": "kept", "namespace": "old", "finalizers": ["example.com/k"]}}
+    await lab.api.http("POST", "/api/v1/namespaces", {"metadata": {"name": "old"}})
+    await lab.api.http("POST", "/api/v1/namespaces/old/configmaps", kept)
+    await lab.api.http("DELETE", "/api/v1/namespaces/old")
+    code, out, err = await lab.sampan("why", "ns/old")
+    assert (code, err) == (0, "")
+    assert out.startswith("NamespaceContentRemains: ")
+    assert "Warning: v1 Endpoints is deprecated" in (await lab.sampan("get", "endpoints", "-n", "old", apart=False))[2]
+
+
 async def test_whatif_says_which_of_several_objects_is_wrong(lab):
     several = f"{WEB}---\n{BIG.replace('image: i', 'colour: red')}"
     code, _, err = await lab.sampan("whatif", "-f", _written(lab, several))

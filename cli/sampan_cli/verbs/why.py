@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from sampan_cli.why.gather import Gatherer
 
     session = from_args(args)
+    session.api.warns = False
     now = time.time()
     gatherer = Gatherer(session, scheduler_api(session, args.scheduler), now)
     wanted = _wanted(session, args.words)

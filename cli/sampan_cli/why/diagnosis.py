@@ -49,7 +49,8 @@ def any_kind(obj: Object, events: tuple[Object, ...]) -> list[Finding]:
     status = obj.get("status") or {}
     if status.get("phase") == "Pending":
         text = f"{who} is Pending: {status.get('message') or 'nobody has taken it up'}"
-        found.insert(0, Finding(Cause.NOT_READY, who, text))
+        fix = f"is a controller running that acts on the kind {obj['kind']}? (Sampan warns where it has none)"
+        found.insert(0, Finding(Cause.NOT_READY, who, text, (), fix))
     if (ready := condition(obj, "Ready")) and ready.get("status") != "True":
         text = f"{who} is not Ready: {ready.get('message') or ready.get('reason')}"
         found.insert(0, Finding(Cause.NOT_READY, who, text))
