@@ -8,6 +8,13 @@ import sys
 
 from sampan_cli import kubeconfig
 
+_RUN = (
+    "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    " runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+)
+"""As `python -m`; but until the process handles it, Ctrl-C ends it at once instead of in the middle of an import, which
+would print where."""
+
 
 def become(module: str, words: list[str]) -> int:
     """Does not return: the process goes on as `python -m module`, under its pid, with its exit code."""
@@ -18,6 +25,6 @@ def become(module: str, words: list[str]) -> int:
     elsewhere = any(word.partition("=")[0] in ("--master", "-h", "--help") for word in rest)
     named = known.kubeconfig or known.cluster
     path = kubeconfig.find(known.kubeconfig, known.cluster) if named or not elsewhere else ""
-    argv = [sys.executable, "-m", module, *(("--kubeconfig", path) if path else ()), *rest]
+    argv = [sys.executable, "-c", _RUN, module, *(("--kubeconfig", path) if path else ()), *rest]
     sys.stdout.flush()
     os.execv(sys.executable, argv)

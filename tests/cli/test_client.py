@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +190,20 @@ def test_a_server_that_hangs_up_is_said_with_what_may_be_the_reason(url: str, ce
         raise Disconnected("EOF")
     assert str(caught.value).startswith("Unable to connect to the server: EOF")
     assert word in str(caught.value)
+
+
+def test_ctrl_c_ends_a_process_that_does_not_handle_it_yet_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import sys, time\nprint(sys.argv[1:], flush=True)\ntime.sleep(60)\n")
+    begin = "from sampan_cli.processes import become; become('slow', ['--master', 'x', '-v'])"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", begin], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout and process.stderr
+        assert process.stdout.readline() == "['--master', 'x', '-v']\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == -signal.SIGINT
+        assert process.stderr.read() == ""
 
 
 def test_without_a_cluster_the_way_to_one_is_said(

@@ -138,6 +138,11 @@ def test_commands_that_are_proposed_name_the_cluster(capsys: pytest.CaptureFixtu
         assert 'start it with "sampan up --cluster not-there"' in capsys.readouterr().err
 
 
+def test_what_does_not_come_in_time_is_said_with_the_verb_that_tells_more() -> None:
+    with pytest.raises(ClusterError, match=r"not within 0 s: hello 1/3 Ready\nSee: sampan why rs --cluster demo"):
+        waiting._until(lambda: False, PLAN, 0, lambda: "hello 1/3 Ready", see="why rs")
+
+
 def test_an_interrupted_up_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ from sampan_cli.cluster.plan import Component, Plan
 from sampan_cli.cluster.settings import kubeconfig_of
 from sampan_cli.discovery import Discovery
 from sampan_cli.errors import CliError, ClusterError
+from sampan_cli.kubeconfig import cluster_flag
 from sampan_cli.rest import Api
 from sampan_cli.session import Session
 
@@ -24,15 +25,20 @@ TOO_MANY_STARTS = 5
 Say = Callable[[str], None]
 
 
-def _until(question: Callable[[], bool], plan: Plan, timeout: float, what: Callable[[], str]) -> None:
-    """Polls; on time-out, or when a process keeps dying, says what is missing and shows that log's end."""
+def _until(
+    question: Callable[[], bool], plan: Plan, timeout: float, what: Callable[[], str], see: str = "status --logs"
+) -> None:
+    """Polls; on time-out, or when a process keeps dying, says what is missing and shows that log's end. `see` is the
+    verb that tells more."""
     deadline = time.monotonic() + timeout
     while not _answered(question):
         failing = crash_looping(plan)
         if failing:
             raise ClusterError(f"{failing.name} does not stay up; its log {failing.log} ends with\n{tail(failing.log)}")
         if time.monotonic() > deadline:
-            raise ClusterError(f"not within {timeout:g} s: {what()}\nSee: sampan status --logs")
+            raise ClusterError(
+                f"not within {timeout:g} s: {what()}\nSee: sampan {see}{cluster_flag(plan.settings.cluster)}"
+            )
         time.sleep(POLL_SECONDS)
 
 
@@ -122,7 +128,7 @@ def wait_for_pods(active: Session, plan: Plan, timeout: float, say: Say) -> None
             say("first pod Ready")
         return bool(counts) and all(got == want for got, want, _ in counts)
 
-    _until(ready, plan, timeout, lambda: state["text"])
+    _until(ready, plan, timeout, lambda: state["text"], see="why rs")
     say(state["text"])
 
 
