@@ -199,7 +199,8 @@ def test_ctrl_c_ends_a_process_that_does_not_handle_it_yet_without_a_word(tmp_pa
     with subprocess.Popen(
         [sys.executable, "-c", begin], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as process:
-        assert process.stdout and process.stderr
+        assert process.stdout
+        assert process.stderr
         assert process.stdout.readline() == "['--master', 'x', '-v']\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == -signal.SIGINT
