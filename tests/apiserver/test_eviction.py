@@ -181,6 +181,30 @@ async def test_preconditions_hold_for_evictions_too(http: Http) -> None:
     assert (await evict(http, preconditions=exact)).code == 201
 
 
+@pytest.mark.parametrize("phase", ["Pending", "Succeeded"])
+async def test_a_revision_that_is_named_holds_for_pods_that_need_no_budget_too(http: Http, phase: str) -> None:
+    await running(http, phase=phase)
+    assert (await evict(http, preconditions={"resourceVersion": "1"})).code == 409
+    assert not await deleting(http)
+
+
+@pytest.mark.parametrize(("before", "kept"), [("True", True), ("False", False)])
+async def test_a_pod_that_was_to_be_disrupted_already_keeps_since_when(http: Http, before: str, kept: bool) -> None:
+    old = "2020-01-01T00:00:00Z"
+    await running(http)
+    said = {"type": "DisruptionTarget", "status": before, "lastTransitionTime": old, "reason": "Other"}
+    ready = {"type": "Ready", "status": "True"}
+    status = {"status": {"conditions": [ready, said]}}
+    assert (await http("PATCH", f"{PODS}/web/status", status, MERGE)).code == 200
+    assert (await evict(http)).code == 201
+    left = (await http("GET", f"{PODS}/web")).json
+    by_type = {condition["type"]: condition for condition in left["status"]["conditions"]}
+    assert set(by_type) == {"Ready", "DisruptionTarget"}
+    target = by_type["DisruptionTarget"]
+    assert (target["status"], target["reason"]) == ("True", "EvictionByEvictionAPI")
+    assert (target["lastTransitionTime"] == old) is kept
+
+
 async def test_an_eviction_names_its_pod(http: Http) -> None:
     await running(http)
     nameless = await http("POST", f"{PODS}/web/eviction", {"apiVersion": "policy/v1", "kind": "Eviction"})

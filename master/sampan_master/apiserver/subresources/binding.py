@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from sampan_api.clock import rfc3339
-from sampan_api.errors import ApiError
+from sampan_api.errors import ApiError, BadRequest
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.encoding.options import WriteOptions
@@ -27,20 +27,25 @@ SUCCESS_CREATED: dict[str, Any] = {
 async def bind(
     registry: Registry, rt: ResourceType, namespace: str, name: str, binding: Object, options: WriteOptions
 ) -> None:
-    """Gives a pod its node. Raises Conflict when it has one or is going or the node has no room for it (`node_room`),
-    NotFound, a 500 without a target."""
+    """Gives a pod its node. Raises Conflict when it has one, is going, is not the one that is meant (uid and
+    resourceVersion of the Binding) or the node has no room for it (`node_room`), BadRequest, NotFound, a 500 without a
+    target."""
     target = (binding.get("target") or {}).get("name", "")
     if not target:
         raise ApiError("target.name: Required value")
     asked = binding["metadata"]
+    if asked.get("name") != name:
+        raise BadRequest("name in URL does not match name in Binding object")
     uids: list[str] = []
 
     def change(entry: Entry) -> Object:
         obj = entry.obj
         metadata = obj["metadata"]
-        if asked.get("uid") and asked["uid"] != metadata.get("uid"):
-            why = f"Precondition failed: UID in precondition: {asked['uid']}, UID in object meta: {metadata.get('uid')}"
-            raise problems.conflict(rt, name, why, subject="pods/binding")
+        for what, field in (("UID", "uid"), ("ResourceVersion", "resourceVersion")):
+            meant, found = asked.get(field), metadata.get(field)
+            if meant and meant != found:
+                why = f"Precondition failed: {what} in precondition: {meant}, {what} in object meta: {found}"
+                raise problems.conflict(rt, name, why, subject="pods/binding")
         if metadata.get("deletionTimestamp"):
             why = f"pod {name} is being deleted, cannot be assigned to a host"
             raise problems.conflict(rt, name, why, subject="pods/binding")
