@@ -318,3 +318,24 @@ async def test_a_pod_under_two_budgets_is_told_once(cluster):
     [event] = await eventually(events)
     assert event["message"] == 'Pod "default"/"a" matches multiple PodDisruptionBudgets.  Chose "b1" arbitrarily.'
     assert event["count"] == 1
+
+
+async def test_an_owner_made_anew_under_its_name_is_not_the_owner(cluster):
+    """Neither for the cache nor for the API."""
+    rs = await workload(cluster, REPLICASETS, "w", 4)
+    lost = [{**controlled_by(rs)[0], "uid": "before"}]
+    await running_pod(cluster, "a", owners=lost)
+    await budget(cluster, minAvailable="50%")
+    cluster.spawn(run_budgets(cluster))
+    await eventually(lambda: sync_failed(cluster))
+    assert (await status(cluster))["conditions"][0]["message"] == 'found no controllers for pod "a"'
+
+
+async def test_a_pod_that_is_no_longer_selected_is_no_longer_counted(cluster):
+    for name in ("a", "b"):
+        await running_pod(cluster, name)
+    await budget(cluster, minAvailable=1)
+    cluster.spawn(run_budgets(cluster))
+    await told(cluster, currentHealthy=2, disruptionsAllowed=1)
+    await cluster.client.patch(PODS, "b", {"metadata": {"labels": {"app": "other"}}}, "default")
+    await told(cluster, currentHealthy=1, disruptionsAllowed=0)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from cluster import eventually
 from faults import Scenario, behind, cut_at_every_event, killed_at_every_write, unclear_at_every_write
 from sampan_api import meta
@@ -9,7 +10,7 @@ from sampan_api.client import EVENTS, NODES
 from sampan_master.controllers import ControllersConfig
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.node_cidr_controller import NodeCidrController
-from sampan_master.controllers.node_cidrs import CidrPool
+from sampan_master.controllers.node_cidrs import CidrPool, why_not
 
 
 def test_ranges_are_given_in_turn_and_one_given_back_rests():
@@ -30,6 +31,30 @@ def test_who_comes_back_under_its_name_gets_what_it_had_if_that_is_free():
     pool.release("a")
     assert pool.allot("c") == "10.0.0.0/24"
     assert pool.allot("a") is None
+    roomy = CidrPool("10.0.0.0/22", 24)
+    roomy.allot("a"), roomy.allot("b")
+    roomy.release("a")
+    assert roomy.allot("a") == "10.0.0.0/24", "not the next in turn"
+
+
+@pytest.mark.parametrize(
+    ("network", "mask", "fits"),
+    [
+        ("10.0.0.0/16", 24, True),
+        ("10.0.0.0/16", 16, True),
+        ("10.0.0.0/16", 15, False),
+        ("10.0.0.0/8", 24, True),
+        ("10.0.0.0/8", 25, False),
+        ("10.0.0.0/16", 30, True),
+        ("10.0.0.0/16", 31, False),
+    ],
+)
+def test_a_network_is_cut_into_parts_of_which_there_are_not_too_many_nor_too_small_ones(network, mask, fits):
+    assert (why_not(network, mask) == "") is fits
+
+
+def test_a_network_that_is_none_is_told_so():
+    assert why_not("10.0.0.1/16", 24).startswith("--cluster-cidr: ")
 
 
 def test_ranges_set_by_others_are_taken_whatever_their_size():

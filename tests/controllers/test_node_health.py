@@ -1,7 +1,14 @@
 """What a node's conditions make of its taints and labels, and what counts as a sign of life."""
 
 from sampan_api.clock import rfc3339
-from sampan_master.controllers.node_health import NOT_READY, UNREACHABLE, listen, wanted_labels, wanted_taints
+from sampan_master.controllers.node_health import (
+    NOT_READY,
+    UNREACHABLE,
+    listen,
+    silent_conditions,
+    wanted_labels,
+    wanted_taints,
+)
 
 
 def node(ready=None, taints=(), labels=None, version=1, heartbeat="h1"):
@@ -66,3 +73,21 @@ def test_every_new_sign_counts_even_an_earlier_time_and_no_older_revision_does()
     assert set_back.heard_at == 50.0
     assert listen(set_back, node("True"), lease("10:00", 5), 60.0).heard_at == 50.0
     assert listen(set_back, node("True", version=2, heartbeat="h2"), None, 60.0).heard_at == 60.0
+
+
+def test_a_node_that_falls_silent_knows_nothing_of_itself_any_more_and_says_what_was_said_last():
+    said = {"type": "Ready", "status": "True", "lastHeartbeatTime": "h1"}
+    already = {"type": "DiskPressure", "status": "Unknown", "reason": "NodeStatusUnknown"}
+    other = {"type": "Mine", "status": "True"}
+    silent = {"metadata": {"creationTimestamp": "c"}, "status": {"conditions": [already, said, other]}}
+    by_type = {condition["type"]: condition for condition in silent_conditions(silent, 9)}
+    assert set(by_type) == {"Ready", "MemoryPressure", "DiskPressure", "PIDPressure", "Mine"}
+    assert (by_type["DiskPressure"], by_type["Mine"]) == (already, other)
+    ready, never = by_type["Ready"], by_type["PIDPressure"]
+    assert (ready["status"], ready["reason"], ready["lastHeartbeatTime"], ready["lastTransitionTime"]) == (
+        "Unknown", "NodeStatusUnknown", "h1", rfc3339(9)
+    )  # fmt: skip
+    assert (never["status"], never["reason"], never["lastHeartbeatTime"]) == ("Unknown", "NodeStatusNeverUpdated", "c")
+    assert ready["message"] == "Kubelet stopped posting node status."
+    assert never["message"] == "Kubelet never posted node status."
+    assert silent_conditions({**silent, "status": {"conditions": [*by_type.values()]}}, 10) is None

@@ -4,6 +4,7 @@ faults."""
 import asyncio
 
 import pytest
+from cluster import eventually
 from faults import settle
 from replicas import owner_of, start
 from sampan_api import meta
@@ -18,6 +19,7 @@ from sampan_api.client import (
     PatchType,
 )
 from sampan_api.errors import Forbidden, InternalError
+from sampan_master.controllers import replicaset_controller
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.pod_facts import is_active
 from sampan_master.controllers.replica_kinds import REPLICA_SET
@@ -508,3 +510,16 @@ async def test_nothing_is_kept_of_a_set_that_went_while_it_was_written(timeless)
     client.answer.set()
     await timeless.clock.advance(5)
     assert controller._expectations._expected == {}
+
+
+async def test_all_pages_of_the_pods_are_read_before_any_is_deleted(cluster, monkeypatch):
+    monkeypatch.setattr(replicaset_controller, "_PAGE", 2)
+    await cluster.replica_set("web", 5)
+    control(cluster)
+    await eventually(lambda: there_are(cluster, 5))
+    await scale(cluster, "web", 3)
+    await eventually(lambda: there_are(cluster, 3))
+
+
+async def there_are(cluster, count):
+    return len(await active(cluster)) == count

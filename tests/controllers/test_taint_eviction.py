@@ -2,7 +2,7 @@
 
 import pytest
 from sampan_api import meta
-from sampan_api.client import EVENTS, NODES, PODS
+from sampan_api.client import EVENTS, NODES, PODS, DeleteOptions
 from sampan_api.clock import rfc3339
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.taint_eviction import disruption, eviction_time, standing
@@ -164,3 +164,35 @@ async def test_a_cache_that_is_behind_evicts_nobody_who_may_stay(tainted, resour
         await tainted.client.update(PODS, pod | {"spec": pod["spec"] | {"tolerations": tolerations}})
     await tainted.clock.advance(120)
     assert not await deleting(tainted, "p")
+
+
+async def test_a_pod_that_comes_to_a_tainted_node_is_judged_when_it_comes(tainted):
+    await set_taints(tainted, "a")
+    await tainted.pod("patient", node="n1", tolerations=[exists("a", 30)])
+    await tainted.pod("p", node="n1")
+    await tainted.clock.advance(1)
+    assert await deleting(tainted, "p")
+    assert not await deleting(tainted, "patient")
+    await tainted.clock.advance(31)
+    assert await deleting(tainted, "patient")
+
+
+async def test_a_pod_that_goes_while_its_time_runs_is_cancelled(tainted):
+    await tainted.pod("p", node="n1", tolerations=[exists("a", 30)])
+    await set_taints(tainted, "a")
+    await tainted.client.delete(PODS, "p", "default", DeleteOptions(grace_seconds=0))
+    await tainted.clock.advance(60)
+    assert await said(tainted) == ["Cancelling deletion of Pod default/p"]
+
+
+async def test_the_taint_of_a_node_that_is_gone_is_forgotten_with_it(tainted):
+    """A node of that name that comes later begins anew."""
+    await tainted.pod("p", node="n1", tolerations=[exists("a", 30)])
+    await set_taints(tainted, "a")
+    await tainted.client.delete(NODES, "n1")
+    await tainted.clock.advance(25)
+    await tainted.node("n1", taints=[taint("a")])
+    await tainted.clock.advance(25)
+    assert not await deleting(tainted, "p")
+    await tainted.clock.advance(10)
+    assert await deleting(tainted, "p")

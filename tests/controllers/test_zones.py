@@ -87,4 +87,8 @@ def test_one_node_every_ten_seconds():
         if wait == 0:
             budget.spend()
     assert given == [0, 9, 1, 0, 9, 0, 0, 9]
-    assert budget.wait(0, 70) == float("inf")
+    waits = [budget.wait(0.1, 61 + second) for second in range(10)]
+    assert waits[8] > 0
+    assert waits[9] == 0, "ten times a tenth is one"
+    budget.spend()
+    assert budget.wait(0, 71) == float("inf")

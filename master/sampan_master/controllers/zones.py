@@ -125,4 +125,4 @@ class EvictionBudget:
         return (1.0 - self._tokens) / rate if rate > 0 else math.inf
 
     def spend(self) -> None:
-        self._tokens = max(0.0, self._tokens - 1.0)
+        self._tokens = 0.0
