@@ -1,6 +1,7 @@
 """Policies filter and score like plug-ins, and nothing they do stops scheduling."""
 
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -286,3 +287,43 @@ async def test_pods_are_bound_beside_a_failing_policy_and_an_event_tells_of_it(c
     assert (event["involvedObject"]["name"], event["type"]) == ("web", "Warning")
     counted = 'sampan_scheduler_policy_failures_total{function="filter_bad",policy="own0"} '
     assert any(line.startswith(counted) for line in metrics.lines())
+
+
+def test_functions_of_other_names_are_the_files_own(configured):
+    """A helper beside the policy's functions is not asked, and alone it is no policy."""
+    helper = "def is_small(nodes, pod):\n    raise ValueError\n"
+    world = World(
+        configured(helper + "def filter_a(nodes, pod):\n    return nodes.names == 'a'\n"), node("a"), node("b")
+    )
+    assert world.feasible(pod("p")) == ["a"]
+    assert world.failures() == []
+    (failure,) = World(configured(helper), node("a")).failures()
+    assert "has no function whose name begins with" in failure.message
+
+
+def test_a_policy_knows_its_file_and_what_the_pod_selects(configured):
+    code = """
+import pathlib
+import numpy as np
+def score_look(nodes, pod):
+    assert pathlib.Path(__file__).name == "own0.py"
+    assert pod.node_selector == {"zone": "z"}
+    return np.zeros(len(nodes))
+"""
+    world = World(configured(code), node("a", {"zone": "z"}), node("b", {"zone": "z"}))
+    world.best(pod("p", nodeSelector={"zone": "z"}))
+    assert world.failures() == []
+
+
+def test_the_processs_timer_is_left_as_it_was(configured):
+    def mine(_signal, _frame):
+        raise AssertionError("nobody asked for an alarm")
+
+    before = signal.signal(signal.SIGALRM, mine)
+    try:
+        world = World(configured("def filter_a(nodes, pod):\n    return nodes.names == 'a'\n"), node("a"))
+        assert world.feasible(pod("p")) == ["a"]
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        assert signal.getsignal(signal.SIGALRM) is mine
+    finally:
+        signal.signal(signal.SIGALRM, before)

@@ -3,6 +3,7 @@
 from sampan_api.clock import rfc3339
 from sampan_master.scheduler.config import SchedulerConfig
 from sampan_master.scheduler.planner import Bind, Evict, Planner, Refuse
+from sampan_master.scheduler.profile import Candidates, Profile
 
 NOW = 1_700_000_000.0
 
@@ -234,3 +235,55 @@ def test_what_is_kept_of_costs_knows_a_budget_that_changes():
     second = made.next(1.0)
     assert isinstance(second, Evict)
     assert second.node == "n3"
+
+
+def test_room_promised_to_a_more_important_pod_on_the_same_node_stays_promised():
+    made = planner(node("n1"), pod("a", "1", 1, on="n1"), pod("b", "3", 2, on="n1"), pod("x", "1", 20))
+    first = made.next(0.0)
+    assert [placed.uid for placed in first.victims] == ["a"]
+    made.remove_pod("a")
+    made.put_pod(pod("y", "3", 10), 1.0)
+    second = made.next(1.0)
+    assert isinstance(second, Evict)
+    assert ([placed.uid for placed in second.victims], second.displaced) == (["b"], ())
+    assert sorted(made.cluster.nominated) == ["x", "y"]
+
+
+def test_a_pod_that_has_ended_frees_its_room():
+    made = planner(node("n1"), pod("a", "4", on="n1"), pod("x", "3"))
+    assert isinstance(made.next(0.0), Refuse)
+    ended = pod("a", "4", on="n1")
+    ended["status"]["phase"] = "Succeeded"
+    made.put_pod(ended, 1.0)
+    made.requeue(20.0)
+    assert isinstance(made.next(20.0), Bind)
+
+
+def chosen(budgets=(), **candidates):
+    """Where pods are evicted on 251 nodes with different seeds. Each node has a pod to evict; that of `best` is worth
+    the least. The pod that waits minds other pods, so nodes are tried afresh until there are enough candidates."""
+    lonely = [{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "kept"}}}]
+    affinity = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": lonely}}
+    nodes = set()
+    for seed in range(5):
+        made = Planner(SchedulerConfig(seed=seed, profiles=(Profile(preemption=Candidates(**candidates)),)))
+        for i in range(250):
+            made.put_node(node(f"n{i}"))
+            made.put_pod(pod(f"p{i}", "4", 5, on=f"n{i}", labels={"app": "kept"}), 0.0)
+        made.put_node(node("best"))
+        made.put_pod(pod("least", "4", 1, on="best"), 0.0)
+        for one in budgets:
+            made.budgets.put(one)
+        made.put_pod(pod("x", "4", 10, affinity=affinity), 0.0)
+        nodes.add(made.next(0.0).node)
+    return nodes
+
+
+def test_nodes_are_tried_until_there_are_as_many_candidates_as_configured():
+    assert chosen(percentage=0, absolute=1) != {"best"}
+    assert chosen(percentage=0, absolute=251) == {"best"}
+    assert chosen(percentage=100, absolute=0) == {"best"}
+
+
+def test_nodes_are_tried_on_while_every_candidate_would_break_a_budget():
+    assert chosen([budget("kept", {"app": "kept"}, 0)], percentage=0, absolute=1) == {"best"}

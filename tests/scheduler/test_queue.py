@@ -135,3 +135,25 @@ def test_a_status_change_of_an_unschedulable_pod_does_not_wake_it():
     waiting_queue.no_node_fits(waiting_queue.pop(), 0.0)
     waiting_queue.put(a_pod | {"status": {"phase": "Pending"}}, kind_of(a_pod), 1.0)
     assert names(waiting_queue) == []
+
+
+def test_a_back_off_that_was_overtaken_ends_nothing():
+    """The pod changed, was tried at once and failed again: the end of its first back-off is not that of its second."""
+    waiting_queue, changed = queue(pod("a")), pod("a", cpu="2")
+    waiting_queue.retry_later(waiting_queue.pop(), 0.0)
+    waiting_queue.put(changed, kind_of(changed), 0.1)
+    waiting_queue.retry_later(waiting_queue.pop(), 0.2)
+    waiting_queue.tick(1.0)
+    assert names(waiting_queue) == []
+    waiting_queue.tick(2.2)
+    assert names(waiting_queue) == ["a"]
+
+
+def test_only_a_pod_that_fits_nowhere_is_moved_by_what_may_help_it():
+    waiting_queue = queue(pod("a"), pod("gated", schedulingGates=[{"name": "g"}]))
+    for uid in ("a", "gated", "unknown"):
+        waiting_queue.move_one(uid, 0.0)
+    assert waiting_queue.sizes() == {"active": 1, "backoff": 0, "unschedulable": 0, "gated": 1}
+    waiting_queue.no_node_fits(waiting_queue.pop(), 0.0)
+    waiting_queue.move_one("a", 20.0)
+    assert names(waiting_queue) == ["a"]

@@ -53,6 +53,11 @@ def test_while_a_resize_is_under_way_the_greater_counts():
     assert pod_requests(as_held(resized("3", allotted="1", runs="1", reason="Deferred"))) == {"cpu": 3000}
 
 
+def test_a_resize_that_is_known_from_one_side_only_counts_by_that():
+    assert pod_requests(as_held(resized("500m", allotted="2"))) == {"cpu": 2000}
+    assert pod_requests(as_held(resized("500m", runs="1"))) == {"cpu": 1000}
+
+
 def test_what_a_node_can_never_give_does_not_count():
     assert pod_requests(as_held(resized("100", allotted="1", runs="1", reason="Infeasible"))) == {"cpu": 1000}
 

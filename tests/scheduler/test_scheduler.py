@@ -199,6 +199,36 @@ async def test_a_cordoned_node_gets_nothing(cluster):
     assert {p["spec"]["nodeName"] for p in await eventually(lambda: bound(cluster, 6))} == {"n2"}
 
 
+async def test_a_promise_that_a_more_important_pod_takes_is_taken_back_in_the_api_too(cluster):
+    """Nobody is stopped meanwhile: there is no kubelet."""
+    await cluster.node("n1", cpu="1")
+    schedule(cluster)
+    requests = [{"name": "c", "image": "busybox", "resources": {"requests": {"cpu": "1"}}}]
+    await cluster.pod("low", containers=requests)
+    await eventually(lambda: bound(cluster, 1))
+    for name, value in (("high", 1000), ("highest", 2000)):
+        kind = {
+            "apiVersion": "scheduling.k8s.io/v1",
+            "kind": "PriorityClass",
+            "metadata": {"name": name},
+            "value": value,
+        }
+        await cluster.client.create(PRIORITYCLASSES, kind)
+
+    def nominated(name, node):
+        async def check():
+            status = (await cluster.client.get(PODS, name, "default"))["status"]
+            return status.get("nominatedNodeName") == node
+
+        return check
+
+    await cluster.pod("high", containers=requests, priorityClassName="high")
+    await eventually(nominated("high", "n1"))
+    await cluster.pod("highest", containers=requests, priorityClassName="highest")
+    await eventually(nominated("highest", "n1"))
+    await eventually(nominated("high", None))
+
+
 async def test_a_pod_of_higher_priority_evicts_and_takes_the_room(cluster):
     await cluster.node("n1", cpu="1")
     cluster.spawn(cluster.kubelet())

@@ -63,7 +63,8 @@ def test_the_owner_adds_its_selector(resource, selector):
 
 
 def test_changes_and_removals_count_at_once():
-    workloads, pod = told((SERVICES, named("s", {"app": "web"}))), group({"app": "web", "tier": "front"})
+    stays = (SERVICES, named("stays", {"app": "another"}))
+    workloads, pod = told((SERVICES, named("s", {"app": "web"})), stays), group({"app": "web", "tier": "front"})
     assert workloads.selector(pod) == asks(app="web")
     workloads.put(SERVICES, named("s", {"tier": "front"}))
     assert workloads.selector(pod) == asks(tier="front")
