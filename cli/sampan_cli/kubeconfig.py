@@ -24,7 +24,7 @@ def cluster_flag(cluster: str) -> str:
 
 def find(flag: str, cluster: str) -> str:
     """The path; "" when nothing is named and no cluster "sampan" is on this machine. `cluster` is "" unless it was
-    named."""
+    named. Raises CliError when what is named is not there."""
     if flag and cluster:
         raise UsageError("--kubeconfig and --cluster each name a cluster: give one of them")
     if flag:
@@ -41,7 +41,10 @@ def find(flag: str, cluster: str) -> str:
         os.stat(path)
     except PermissionError:
         return path
-    except OSError:
+    except OSError as error:
+        if cluster:
+            up = f"sampan up{cluster_flag(cluster)}"
+            raise CliError(f'error: no cluster "{cluster}" on this machine: start one with "{up}"') from error
         return ""
     return path
 

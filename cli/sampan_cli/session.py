@@ -41,11 +41,9 @@ class Target(NamedTuple):
 def from_args(args: argparse.Namespace) -> Session:
     path = kubeconfig.find(args.kubeconfig, args.cluster)
     if not path and not args.server:
-        option = kubeconfig.cluster_flag(args.cluster)
         raise CliError(
-            f'error: no cluster "{args.cluster or kubeconfig.CLUSTER}" on this machine'
-            f"{'' if args.cluster else ' and no kubeconfig'}:"
-            f' start one with "sampan up{option}", or give --kubeconfig or --server'
+            f'error: no cluster "{kubeconfig.CLUSTER}" on this machine and no kubeconfig:'
+            ' start one with "sampan up", or give --kubeconfig or --server'
         )
     access = kubeconfig.load(path, args.context) if path else Access()
     if args.server:

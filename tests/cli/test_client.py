@@ -213,3 +213,5 @@ def test_without_a_cluster_the_way_to_one_is_said(
     monkeypatch.delenv("KUBECONFIG", raising=False)
     assert run(["get", "pods", "--cluster", "not-there"]) == 1
     assert 'start one with "sampan up --cluster not-there"' in capsys.readouterr().err
+    assert run(["scheduler", "--cluster", "not-there"]) == 1
+    assert 'no cluster "not-there" on this machine' in capsys.readouterr().err
