@@ -3,32 +3,38 @@
 python bench/scheduler_perf.py [NAME ...] [--scale 0.1] [--repeat 3] [--profile] [--list]
 
 What is timed is the planner: taking news (pods, victims that leave), deciding, requeueing. Making the objects is not.
-A pod's latency is the time of its decision. Workloads and upstream's numbers are in scheduler_perf.yaml.
+A pod's latency is the time of its decision. Workloads, upstream's and our own, and upstream's numbers are in
+scheduler_perf.yaml.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import cProfile
 import os
 import platform
 import pstats
+import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
 import yaml
 from sampan_api.client import SERVICES
 from sampan_api.meta import Object
+from sampan_master.scheduler import read_config
 from sampan_master.scheduler.config import SchedulerConfig
 from sampan_master.scheduler.planner import Bind, Decision, Evict, Planner
 
 HOSTNAME = "kubernetes.io/hostname"
+POLICIES = Path(__file__).parents[1] / "docs" / "scheduling-policy.md"
+_KINDS = 100
 _BATCH = 32
 """Decisions between two rounds of requeueing, as in the scheduler's loop."""
 
@@ -66,8 +72,8 @@ class Churn:
 
 
 class Run:
-    def __init__(self, templates: dict[str, Any], scale: float) -> None:
-        self.planner = Planner(SchedulerConfig())
+    def __init__(self, templates: dict[str, Any], scale: float, config: SchedulerConfig) -> None:
+        self.planner = Planner(config)
         self.timed = Timed()
         self._templates, self._scale = templates, scale
         self._numbers, self._now = count(), 0.0
@@ -215,12 +221,36 @@ class Run:
         return pod
 
     def _make(self, template: str, prefix: str) -> Object:
-        made = copy.deepcopy(self._templates[template])
-        made.setdefault("metadata", {}).setdefault("name", f"{prefix}-{next(self._numbers)}")
+        number = next(self._numbers)
+        made: Object = _filled(self._templates[template], {"number": number, "kind": number % _KINDS})
+        made.setdefault("metadata", {}).setdefault("name", f"{prefix}-{number}")
         return made
 
     def _scaled(self, number: int) -> int:
         return max(1, round(number * self._scale))
+
+
+def _filled(template: Any, numbers: dict[str, int]) -> Any:
+    """A copy in which $number, another one each time, and $kind, one of a hundred, stand in strings."""
+    match template:
+        case dict():
+            return {key: _filled(value, numbers) for key, value in template.items()}
+        case list():
+            return [_filled(value, numbers) for value in template]
+        case str() if "$" in template:
+            return Template(template).substitute(numbers)
+        case _:
+            return template
+
+
+def with_policy() -> SchedulerConfig:
+    """The example of the page about policies."""
+    blocks = dict(re.findall(r"```(\w+)\n(.*?)```", POLICIES.read_text(), re.DOTALL))
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / "batch.py").write_text(blocks["python"])
+        path = Path(directory) / "scheduler.yaml"
+        path.write_text(blocks["yaml"])
+        return read_config(path)
 
 
 def templates(raw: dict[str, Any]) -> dict[str, Any]:
@@ -234,7 +264,7 @@ def templates(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure(workload: dict[str, Any], made: dict[str, Any], scale: float) -> Timed:
-    run = Run(made, scale)
+    run = Run(made, scale, with_policy() if workload.get("policy") else SchedulerConfig())
     for op in workload["do"]:
         run.do(op)
     return run.timed
