@@ -7,21 +7,17 @@ Decoding walks those tables itself and not through pydantic: the answers must be
 from __future__ import annotations
 
 from sampan_api.decoding import Decoded, decode_json
-from sampan_api.documents import DecodeError, decode_yaml, decode_yaml_documents, load_json
-from sampan_api.fields import Field, Kind, Model, TypedModel, fields
+from sampan_api.documents import DecodeError, decode_yaml, load_json
+from sampan_api.fields import Model, fields
 from sampan_api.scheme import UnknownKind, kinds, model_for
 
 __all__ = [
     "DecodeError",
     "Decoded",
-    "Field",
-    "Kind",
     "Model",
-    "TypedModel",
     "UnknownKind",
     "decode_json",
     "decode_yaml",
-    "decode_yaml_documents",
     "fields",
     "kinds",
     "load_json",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, one_of, required
-from sampan_master.apiserver.validation.names import complain, label_map, label_value, qualified_name
+from sampan_master.apiserver.validation.names import complain, label_map, label_value, named, qualified_name
 from sampan_master.apiserver.validation.numbers import between
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -140,10 +140,7 @@ def validate_spread(constraints: list[dict[str, Any]], path: str) -> Errors:
         if constraint.get("maxSkew", 0) <= 0:
             yield invalid(f"{at}.maxSkew", constraint.get("maxSkew", 0), "must be greater than zero")
         key = constraint.get("topologyKey", "")
-        if not key:
-            yield required(f"{at}.topologyKey", "can not be empty")
-        else:
-            yield from complain(f"{at}.topologyKey", key, qualified_name(key))
+        yield from named(key, qualified_name, f"{at}.topologyKey", "can not be empty")
         when = constraint.get("whenUnsatisfiable", "")
         yield from one_of(when, ("DoNotSchedule", "ScheduleAnyway"), f"{at}.whenUnsatisfiable")
         if constraint.get("minDomains") is not None:

@@ -7,7 +7,7 @@ from typing import Any
 from sampan_api import quantity
 
 from sampan_master.apiserver.validation.fields import Errors, forbidden, invalid, one_of, required
-from sampan_master.apiserver.validation.names import complain, dns_label, path_segment
+from sampan_master.apiserver.validation.names import dns_label, named, path_segment
 from sampan_master.apiserver.validation.resources import container_resource_name
 
 SOURCES = {
@@ -45,10 +45,7 @@ def validate_autoscaler(spec: dict[str, Any]) -> Errors:
 def _reference(reference: dict[str, Any], path: str) -> Errors:
     for field in ("kind", "name"):
         value = reference.get(field, "")
-        if not value:
-            yield required(f"{path}.{field}")
-        else:
-            yield from complain(f"{path}.{field}", value, path_segment(value))
+        yield from named(value, path_segment, f"{path}.{field}")
 
 
 def _metric(metric: dict[str, Any], path: str) -> Errors:
@@ -104,18 +101,12 @@ def _resource(field: str, source: dict[str, Any], path: str) -> Errors:
     if name:
         yield from container_resource_name(name, f"{path}.name")
     container = source.get("container", "")
-    if not container:
-        yield required(f"{path}.container", "must specify a container")
-    else:
-        yield from complain(f"{path}.container", container, dns_label(container))
+    yield from named(container, dns_label, f"{path}.container", "must specify a container")
 
 
 def _identifier(metric: dict[str, Any], path: str) -> Errors:
     name = metric.get("name", "")
-    if not name:
-        yield required(f"{path}.name", "must specify a metric name")
-    else:
-        yield from complain(f"{path}.name", name, path_segment(name))
+    yield from named(name, path_segment, f"{path}.name", "must specify a metric name")
 
 
 def _target(target: dict[str, Any], path: str) -> Errors:

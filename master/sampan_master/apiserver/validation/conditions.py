@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from sampan_master.apiserver.validation.fields import Errors, duplicate, invalid, required, too_long, unsupported
-from sampan_master.apiserver.validation.names import complain, qualified_name
+from sampan_master.apiserver.validation.names import named, qualified_name
 from sampan_master.apiserver.validation.numbers import non_negative
 
 _STATUSES = ("False", "True", "Unknown")
@@ -32,10 +32,7 @@ def validate_conditions(conditions: list[dict[str, Any]], path: str) -> Errors:
 
 def _condition(condition: dict[str, Any], path: str) -> Errors:
     kind, reason = condition.get("type", ""), condition.get("reason", "")
-    if not kind:
-        yield required(f"{path}.type", "must be set")
-    else:
-        yield from complain(f"{path}.type", kind, qualified_name(kind))
+    yield from named(kind, qualified_name, f"{path}.type", "must be set")
     if not condition.get("status"):
         yield required(f"{path}.status", "must be set")
     elif condition["status"] not in _STATUSES:

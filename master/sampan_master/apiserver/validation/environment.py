@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from sampan_master.apiserver.validation.fields import Errors, invalid, required, unsupported
-from sampan_master.apiserver.validation.names import complain, config_key, dns_subdomain, env_name
+from sampan_master.apiserver.validation.names import complain, config_key, dns_subdomain, env_name, named
 
 _SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 _ENV_FIELDS = frozenset(
@@ -43,10 +43,7 @@ def validate_env(variables: list[dict[str, Any]], path: str) -> Errors:
     for index, variable in enumerate(variables):
         at = f"{path}[{index}]"
         name = variable.get("name", "")
-        if not name:
-            yield required(f"{at}.name")
-        else:
-            yield from complain(f"{at}.name", name, env_name(name))
+        yield from named(name, env_name, f"{at}.name")
         if variable.get("valueFrom") is not None:
             yield from _value_from(variable, f"{at}.valueFrom")
 
@@ -74,10 +71,7 @@ def _value_from(variable: dict[str, Any], path: str) -> Errors:
 def _key_reference(selector: dict[str, Any], path: str) -> Errors:
     if not selector.get("name"):
         yield required(f"{path}.name")
-    if not selector.get("key"):
-        yield required(f"{path}.key")
-    else:
-        yield from complain(f"{path}.key", selector["key"], config_key(selector["key"]))
+    yield from named(selector.get("key", ""), config_key, f"{path}.key")
 
 
 def field_reference(reference: dict[str, Any], path: str, allowed: frozenset[str]) -> Errors:
@@ -117,7 +111,4 @@ def validate_env_from(sources: list[dict[str, Any]], path: str) -> Errors:
             yield invalid(at, "", "may not have more than one field specified at a time")
         for kind in said:
             name = source[kind].get("name", "")
-            if not name:
-                yield required(f"{at}.{kind}.name")
-            else:
-                yield from complain(f"{at}.{kind}.name", name, dns_subdomain(name))
+            yield from named(name, dns_subdomain, f"{at}.{kind}.name")

@@ -14,7 +14,7 @@ from sampan_master.apiserver.validation.fields import (
     required,
     too_long,
 )
-from sampan_master.apiserver.validation.names import NameRule, complain, label_map, qualified_name
+from sampan_master.apiserver.validation.names import NameRule, complain, label_map, named, qualified_name
 from sampan_master.apiserver.validation.updates import unchanged
 
 _ANNOTATIONS_LIMIT = 262144
@@ -26,10 +26,7 @@ def validate(metadata: dict[str, Any], rule: NameRule, namespaced: bool) -> Erro
     if generate_name:
         yield from complain("metadata.generateName", generate_name, rule(generate_name.rstrip("-.")))
     name = metadata.get("name", "")
-    if not name:
-        yield required("metadata.name", "name or generateName is required")
-    else:
-        yield from complain("metadata.name", name, rule(name))
+    yield from named(name, rule, "metadata.name", "name or generateName is required")
     if namespaced and not metadata.get("namespace"):
         yield required("metadata.namespace")
     yield from label_map(metadata.get("labels") or {}, "metadata.labels")

@@ -16,7 +16,7 @@ from sampan_api.names import (
     qualified_name,
 )
 
-from sampan_master.apiserver.validation.fields import Errors, FieldError, invalid
+from sampan_master.apiserver.validation.fields import Errors, FieldError, invalid, required
 
 NameRule = Callable[[str], list[str]]
 """A name -> the complaints about it, empty when it is fine."""
@@ -51,6 +51,14 @@ def complain(path: str, value: Any, complaints: list[str]) -> list[FieldError]:
     return [invalid(path, value, said) for said in complaints]
 
 
+def named(name: str, rule: NameRule, path: str, said: str = "") -> Errors:
+    """A name that must be there and obey `rule`; `said`: how it is asked for."""
+    if not name:
+        yield required(path, said)
+    else:
+        yield from complain(path, name, rule(name))
+
+
 def label_map(labels: Mapping[str, str], path: str) -> Errors:
     for key, value in labels.items():
         yield from complain(path, key, qualified_name(key))
@@ -68,6 +76,7 @@ __all__ = [
     "ip_address",
     "label_map",
     "label_value",
+    "named",
     "object_name",
     "path_segment",
     "port_name",

@@ -39,6 +39,7 @@ from sampan_master.apiserver.validation.names import (
     dns_label,
     dns_subdomain,
     label_map,
+    named,
     port_name,
     qualified_name,
 )
@@ -84,10 +85,7 @@ def _by_type(spec: Spec) -> Errors:
             if spec.get(field):
                 yield forbidden(f"spec.{field}", "may not be set for ExternalName services")
         name = spec.get("externalName", "").removesuffix(".")
-        if name:
-            yield from complain("spec.externalName", name, dns_subdomain(name))
-        else:
-            yield required("spec.externalName")
+        yield from named(name, dns_subdomain, "spec.externalName")
 
 
 def _ports(spec: Spec) -> Errors:
