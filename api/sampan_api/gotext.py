@@ -35,3 +35,9 @@ def go_value(value: Any) -> str:
             return str(value).lower()
         case _:
             return str(value)
+
+
+def duration(seconds: float) -> str:
+    """A `time.Duration` of whole seconds, less than an hour: `2m40s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

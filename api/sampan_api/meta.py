@@ -68,6 +68,11 @@ def condition(obj: Object, type_: str) -> dict[str, Any] | None:
     return next((c for c in conditions if c.get("type") == type_), None)
 
 
+def is_true(obj: Object, type_: str) -> bool:
+    """Whether its condition of that type says so."""
+    return (condition(obj, type_) or {}).get("status") == "True"
+
+
 def with_path(obj: Object, path: tuple[str, ...], value: Any) -> Object:
     """A copy of `obj` in which the field at `path` is `value`; shares everything off that path."""
     head, *rest = path

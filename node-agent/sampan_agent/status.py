@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sampan_api import gotext
 from sampan_api.clock import rfc3339
+from sampan_api.containers import mount_status
 from sampan_api.qos import qos_class
 
 from sampan_agent.memory import Memory
@@ -121,15 +123,8 @@ def _as_given(container: Container, latest: ObservedContainer) -> dict[str, Any]
         if requests := resources.get("requests"):
             granted["allocatedResources"] = requests
     if mounts := container.raw.get("volumeMounts"):
-        granted["volumeMounts"] = [_mount_status(m) for m in mounts]
+        granted["volumeMounts"] = [mount_status(m) for m in mounts]
     return granted
-
-
-def _mount_status(mount: dict[str, Any]) -> dict[str, Any]:
-    status = {"name": mount["name"], "mountPath": mount["mountPath"]}
-    if mount.get("readOnly"):
-        status |= {"readOnly": True, "recursiveReadOnly": mount.get("recursiveReadOnly") or "Disabled"}
-    return status
 
 
 def _state(
@@ -147,7 +142,7 @@ def _state(
         return {"waiting": {"reason": failure.reason, "message": failure.message}}
     if latest is not None and latest.finished:
         if container.name in decision.crash_looping and not decision.ended:
-            delay = _duration(decision.crash_looping[container.name])
+            delay = gotext.duration(decision.crash_looping[container.name])
             message = f"back-off {delay} restarting failed container={container.name} pod={pod.full_name}"
             return {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
         return {"terminated": terminated(pod, container, latest, here)}
@@ -284,9 +279,3 @@ def _condition(type_: str, status: str, reason: str, message: str, here: Surroun
     if message:
         condition["message"] = message
     return condition
-
-
-def _duration(seconds: float) -> str:
-    """Go's time.Duration, whole seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

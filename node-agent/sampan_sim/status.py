@@ -8,7 +8,9 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
+from sampan_api import gotext
 from sampan_api.clock import parse_time, rfc3339
+from sampan_api.containers import mount_status
 from sampan_api.meta import Object
 from sampan_api.qos import qos_class
 
@@ -141,13 +143,8 @@ def _terminated(pod: Object, container: dict[str, Any], run: Run, place: Place) 
 def _crash_loop(pod: Object, name: str, life: Life) -> dict[str, str]:
     metadata = pod["metadata"]
     whole = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
-    message = f"back-off {_go_duration(life.delay)} restarting failed container={name} pod={whole}"
+    message = f"back-off {gotext.duration(life.delay)} restarting failed container={name} pod={whole}"
     return {"reason": "CrashLoopBackOff", "message": message}
-
-
-def _go_duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def _container_id(pod: Object, name: str, attempt: int, ordinal: int) -> str:
@@ -170,15 +167,8 @@ def _granted(container: dict[str, Any]) -> dict[str, Any]:
             granted["allocatedResources"] = resources["requests"]
         granted["resources"] = resources
     if mounts := container.get("volumeMounts"):
-        granted["volumeMounts"] = [_mount(mount) for mount in mounts]
+        granted["volumeMounts"] = [mount_status(mount) for mount in mounts]
     return granted
-
-
-def _mount(mount: dict[str, Any]) -> dict[str, Any]:
-    status = {"name": mount["name"], "mountPath": mount["mountPath"]}
-    if mount.get("readOnly"):
-        status |= {"readOnly": True, "recursiveReadOnly": mount.get("recursiveReadOnly") or "Disabled"}
-    return status
 
 
 def _conditions(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from sampan_api.containers import all_containers
 from sampan_api.meta import Object
 
 
@@ -39,7 +40,7 @@ def _named(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _of_source(volume)
         for source in (volume.get("projected") or {}).get("sources") or []:
             yield from _of_source(source)
-    for container in _containers(spec):
+    for container in all_containers(spec):
         for source in container.get("envFrom") or []:
             yield "ConfigMap", (source.get("configMapRef") or {}).get("name", "")
             yield "Secret", (source.get("secretRef") or {}).get("name", "")
@@ -53,8 +54,3 @@ def _of_source(source: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "ConfigMap", (source.get("configMap") or {}).get("name", "")
     secret = source.get("secret") or {}
     yield "Secret", secret.get("secretName") or secret.get("name", "")
-
-
-def _containers(spec: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    for field in ("initContainers", "containers", "ephemeralContainers"):
-        yield from spec.get(field) or []

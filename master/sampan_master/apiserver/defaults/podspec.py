@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
+
+from sampan_api.containers import all_containers
 
 _MODE = 0o644
 
@@ -14,19 +15,13 @@ def default_pod_spec(spec: dict[str, Any]) -> None:
     spec.setdefault("dnsPolicy", "ClusterFirst")
     spec.setdefault("schedulerName", "default-scheduler")
     spec.setdefault("securityContext", {})
-    for container in containers(spec):
+    for container in all_containers(spec):
         _container(container)
         if spec.get("hostNetwork"):
             for port in container.get("ports") or []:
                 port.setdefault("hostPort", port.get("containerPort", 0))
     for volume in spec.get("volumes") or []:
         _volume(volume)
-
-
-def containers(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every container of the spec: init, regular, ephemeral."""
-    for field in ("initContainers", "containers", "ephemeralContainers"):
-        yield from spec.get(field) or []
 
 
 def _container(container: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from sampan_api.clock import parse_time
+from sampan_api.containers import all_containers
 from sampan_api.errors import ApiError, BadRequest, InternalError
 from sampan_api.meta import Object
 
@@ -187,11 +188,7 @@ async def _received(stream: ByteStream, beginning: asyncio.Future[bytes]) -> Asy
 def _container(pod: Object, asked: str) -> str:
     """The container meant. Raises BadRequest as kubelet's door does."""
     spec, name = pod["spec"], pod["metadata"]["name"]
-    names = [
-        container["name"]
-        for field in ("initContainers", "containers", "ephemeralContainers")
-        for container in spec.get(field) or []
-    ]
+    names = [container["name"] for container in all_containers(spec)]
     if asked:
         if asked not in names:
             raise BadRequest(f"container {asked} is not valid for pod {name}")

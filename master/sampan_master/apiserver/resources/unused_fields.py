@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sampan_master.apiserver.defaults.podspec import containers
+from sampan_api.containers import all_containers
 
 POD_FIELDS = (
     "hostnameOverride",
@@ -44,7 +44,7 @@ def _unused(spec: dict[str, Any], path: str) -> Iterator[str]:
         yield f"{path}.securityContext.{field}"
     if security.get("supplementalGroupsPolicy") == "Strict":
         yield f"{path}.securityContext.supplementalGroupsPolicy"
-    for container in containers(spec):
+    for container in all_containers(spec):
         for field in _of_container(container):
             yield f'{path}: container "{container.get("name", "")}": {field}'
     for container in spec.get("containers") or []:

@@ -96,7 +96,7 @@ async def _within_budget(request: _Eviction, pod: Object) -> None:
     if budget is None:
         await _delete(request, request.wishes)
         return
-    if not _is_ready(pod) and _lets_unhealthy_go(budget.obj):
+    if not meta.is_true(pod, "Ready") and _lets_unhealthy_go(budget.obj):
         wishes = request.wishes
         try:
             await _delete(request, replace(wishes, resource_version=meta.resource_version(pod)))
@@ -115,10 +115,6 @@ def _needs_no_budget(pod: Object) -> bool:
 
 def _is_over(pod: Object) -> bool:
     return meta.is_deleting(pod) or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
-def _is_ready(pod: Object) -> bool:
-    return (meta.condition(pod, "Ready") or {}).get("status") == "True"
 
 
 async def _budget_of(registry: Registry, pod: Object) -> Entry | None:

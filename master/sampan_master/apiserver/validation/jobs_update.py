@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sampan_api.meta import Object, condition
+from sampan_api.meta import Object, is_true
 
 from sampan_master.apiserver.validation.fields import Errors, invalid
 from sampan_master.apiserver.validation.updates import immutable, unchanged
@@ -36,7 +36,7 @@ def _completions(spec: dict[str, Any], before: dict[str, Any]) -> Errors:
 def _is_at_rest(job: Object) -> bool:
     """Suspended, and no pod of it is left that was made with what it says now."""
     status = job.get("status") or {}
-    stopped = not status.get("startTime") or (condition(job, "Suspended") or {}).get("status") == "True"
+    stopped = not status.get("startTime") or is_true(job, "Suspended")
     return bool(job["spec"].get("suspend")) and stopped and not status.get("active")
 
 

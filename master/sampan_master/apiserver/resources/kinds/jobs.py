@@ -6,7 +6,7 @@ from typing import Any
 
 from sampan_api.client import JOBS
 from sampan_api.clock import parse_time
-from sampan_api.meta import Object, condition
+from sampan_api.meta import Object, is_true
 from sampan_api.names import dns_label
 from sampan_api.selectors import SelectorError, from_label_selector
 
@@ -156,15 +156,12 @@ _STATUS_WORDS = ("Suspended", "FailureTarget", "SuccessCriteriaMet")
 
 
 def _status_word(obj: Object) -> str:
-    def holds(kind: str) -> bool:
-        return (condition(obj, kind) or {}).get("status") == "True"
-
     for ended in ("Complete", "Failed"):
-        if holds(ended):
+        if is_true(obj, ended):
             return ended
     if obj["metadata"].get("deletionTimestamp"):
         return "Terminating"
-    return next((word for word in _STATUS_WORDS if holds(word)), "Running")
+    return next((word for word in _STATUS_WORDS if is_true(obj, word)), "Running")
 
 
 def _completions(spec: dict[str, Any], succeeded: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sampan_api.clock import parse_time
-from sampan_api.meta import Object, condition
+from sampan_api.meta import Object, condition, is_true
 
 from sampan_master.apiserver.resources.ages import human_duration
 from sampan_master.apiserver.resources.columns import age
@@ -40,11 +40,10 @@ def pod_cells(obj: Object, now: float) -> list[Any]:
     inits = {container["name"]: container for container in spec.get("initContainers") or []}
     restartable = sum(1 for container in inits.values() if container.get("restartPolicy") == "Always")
     _walk_inits(tally, status.get("initContainerStatuses") or [], inits)
-    if not tally.initializing or _is_initialized(obj):
+    if not tally.initializing or is_true(obj, "Initialized"):
         _walk_containers(tally, status.get("containerStatuses") or [])
         if tally.reason == "Completed" and tally.running:
-            ready = condition(obj, "Ready")
-            tally.reason = "Running" if ready and ready.get("status") == "True" else "NotReady"
+            tally.reason = "Running" if is_true(obj, "Ready") else "NotReady"
     total = len(spec.get("containers") or []) + restartable
     return [
         obj["metadata"]["name"],
@@ -64,11 +63,6 @@ def _start_reason(obj: Object, status: dict[str, Any]) -> str:
     if scheduled and scheduled.get("reason") == "SchedulingGated":
         return "SchedulingGated"
     return str(status.get("reason") or status.get("phase", ""))
-
-
-def _is_initialized(obj: Object) -> bool:
-    initialized = condition(obj, "Initialized")
-    return bool(initialized and initialized.get("status") == "True")
 
 
 def _walk_inits(tally: _Tally, statuses: list[dict[str, Any]], inits: dict[str, dict[str, Any]]) -> None:
@@ -136,7 +130,7 @@ def _gates(obj: Object, spec: dict[str, Any]) -> str:
     gates = spec.get("readinessGates") or []
     if not gates:
         return _NONE
-    true = sum(1 for gate in gates if (condition(obj, gate.get("conditionType", "")) or {}).get("status") == "True")
+    true = sum(is_true(obj, gate.get("conditionType", "")) for gate in gates)
     return f"{true}/{len(gates)}"
 
 
