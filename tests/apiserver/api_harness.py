@@ -18,6 +18,8 @@ from sampan_master.storage.memory import MemoryStore
 
 ADMIN = UserInfo("admin", ["system:masters"])
 TOKEN = "secret-token"
+MERGE = {"Content-Type": "application/merge-patch+json"}
+STRATEGIC = {"Content-Type": "application/strategic-merge-patch+json"}
 IMAGE = "registry.k8s.io/e2e-test-images/busybox:1.37.0-1"
 
 
@@ -177,3 +179,18 @@ def replica_set(name: str = "rs", replicas: int = 2) -> dict[str, Any]:
         "metadata": {"name": name, "namespace": "default"},
         "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template},
     }
+
+
+def workload(**spec: Any) -> dict[str, Any]:
+    """What every kind with a template and a selector takes."""
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": IMAGE}]}}
+    return {
+        "metadata": {"name": "d"},
+        "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template, **spec},
+    }
+
+
+def causes(answer: Answer) -> list[str]:
+    """Each mistake that a 422 tells, with its path."""
+    assert answer.code == 422, answer.text
+    return [f"{cause['field']}: {cause['message']}" for cause in answer.json["details"]["causes"]]

@@ -4,14 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from api_harness import IMAGE, Answer, Http, config_map, pod, replica_set
+from api_harness import IMAGE, MERGE, Answer, Http, config_map, pod, replica_set
 from test_managed_fields import owners
 
 CM = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
 SETS = "/apis/apps/v1/namespaces/default/replicasets"
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
-MERGE = {"Content-Type": "application/merge-patch+json"}
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 

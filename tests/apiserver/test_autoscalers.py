@@ -4,15 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from api_harness import Http
+from api_harness import MERGE, STRATEGIC, Http
 from sampan_api.clock import parse_time
 from sampan_master.apiserver.resources.kinds import horizontalpodautoscalers
 from sampan_master.apiserver.resources.kinds.autoscaler_versions import from_stored, to_stored
 
 V1 = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers"
 V2 = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers"
-MERGE = {"Content-Type": "application/merge-patch+json"}
-STRATEGIC = {"Content-Type": "application/strategic-merge-patch+json"}
 TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
 TARGET = {"kind": "Deployment", "name": "d", "apiVersion": "apps/v1"}
 CARRIED = "autoscaling.alpha.kubernetes.io/"

@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from api_harness import Http
+from api_harness import MERGE, Http
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
-MERGE = {"Content-Type": "application/merge-patch+json"}
 TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
 KEY = ec.generate_private_key(ec.SECP256R1())
 APPROVED = {"type": "Approved", "status": "True", "reason": "Fine", "message": "by hand"}

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_harness import IMAGE, Http, Running
+from api_harness import IMAGE, MERGE, Http, Running
 
 DATA = Path(__file__).parent / "data"
 CT = "/api/v1/namespaces/ct"
-MERGE = {"Content-Type": "application/merge-patch+json"}
 COLLECTIONS = {
     "Namespace": "/api/v1/namespaces",
     "Node": "/api/v1/nodes",

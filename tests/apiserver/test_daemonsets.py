@@ -3,21 +3,12 @@
 from typing import Any
 
 import pytest
-from api_harness import IMAGE, Http
+from api_harness import IMAGE, MERGE, Http, workload
 from sampan_api.clock import parse_time
 from sampan_master.apiserver.resources.kinds import daemonsets
 
 PATH = "/apis/apps/v1/namespaces/default/daemonsets"
-MERGE = {"Content-Type": "application/merge-patch+json"}
 COUNT = daemonsets.TEMPLATE_GENERATION
-
-
-def daemon_set(**spec: Any) -> dict[str, Any]:
-    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": IMAGE}]}}
-    return {
-        "metadata": {"name": "d"},
-        "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template, **spec},
-    }
 
 
 def rolling(**fields: Any) -> dict[str, Any]:
@@ -49,12 +40,12 @@ def rolling(**fields: Any) -> dict[str, Any]:
     ],
 )
 async def test_a_set_that_cannot_be_kept_is_refused(http: Http, spec: dict[str, Any], said: str) -> None:
-    answer = await http("POST", PATH, daemon_set(**spec))
+    answer = await http("POST", PATH, workload(**spec))
     assert (answer.code, answer.json["message"]) == (422, f'DaemonSet.apps "d" is invalid: {said}')
 
 
 async def test_pods_of_a_daemon_set_do_not_end(http: Http) -> None:
-    obj = daemon_set()
+    obj = workload()
     obj["spec"]["template"]["spec"] |= {"restartPolicy": "Never", "activeDeadlineSeconds": 5}
     answer = await http("POST", PATH, obj)
     assert [cause["message"] for cause in answer.json["details"]["causes"]] == [
@@ -64,7 +55,7 @@ async def test_pods_of_a_daemon_set_do_not_end(http: Http) -> None:
 
 
 async def test_changes_of_the_template_are_counted_by_the_server_alone(http: Http) -> None:
-    made = (await http("POST", PATH, daemon_set())).json
+    made = (await http("POST", PATH, workload())).json
     assert made["metadata"]["annotations"] == {COUNT: "1"}
     change = {"metadata": {"annotations": {COUNT: "7"}}, "spec": {"minReadySeconds": 5}}
     changed = (await http("PATCH", f"{PATH}/d", change, MERGE)).json
@@ -79,7 +70,7 @@ async def test_changes_of_the_template_are_counted_by_the_server_alone(http: Htt
 
 
 async def test_a_count_may_be_brought_along_if_it_is_a_number(http: Http) -> None:
-    brought = daemon_set()
+    brought = workload()
     brought["metadata"]["annotations"] = {COUNT: "12"}
     assert (await http("POST", PATH, brought)).json["metadata"]["annotations"] == {COUNT: "12"}
     brought["metadata"] = {"name": "e", "annotations": {COUNT: "many"}}
@@ -91,12 +82,12 @@ async def test_a_count_may_be_brought_along_if_it_is_a_number(http: Http) -> Non
 
 
 async def test_a_daemon_set_has_no_scale(http: Http) -> None:
-    await http("POST", PATH, daemon_set())
+    await http("POST", PATH, workload())
     assert (await http("GET", f"{PATH}/d/scale")).code == 404
 
 
 def test_the_cells_of_a_daemon_set() -> None:
-    obj = daemon_set()
+    obj = workload()
     obj["spec"]["template"]["spec"]["nodeSelector"] = {"z": "1", "k": "v"}
     obj["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
     obj["status"] = {"desiredNumberScheduled": 3, "currentNumberScheduled": 2, "numberReady": 1}

@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-from api_harness import Answer, Http, Running, config_map, pod, replica_set
+from api_harness import MERGE, Http, Running, causes, config_map, pod, replica_set
 
 NS = "/api/v1/namespaces/default"
-MERGE = {"Content-Type": "application/merge-patch+json"}
 TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
 
 
@@ -19,11 +18,6 @@ async def made(http: Http, obj: dict[str, Any]) -> dict[str, Any]:
 
 def held(obj: dict[str, Any], *finalizers: str) -> dict[str, Any]:
     return {**obj, "metadata": {**obj["metadata"], "finalizers": list(finalizers)}}
-
-
-def causes(answer: Answer) -> list[str]:
-    assert answer.code == 422, answer.text
-    return [f"{cause['field']}: {cause['message']}" for cause in answer.json["details"]["causes"]]
 
 
 async def test_what_is_gone_is_answered_by_a_status_with_its_uid(http: Http) -> None:

@@ -3,20 +3,11 @@
 from typing import Any
 
 import pytest
-from api_harness import IMAGE, Http
+from api_harness import IMAGE, MERGE, Http, workload
 from sampan_api.clock import parse_time
 from sampan_master.apiserver.resources.kinds import deployments
 
 PATH = "/apis/apps/v1/namespaces/default/deployments"
-MERGE = {"Content-Type": "application/merge-patch+json"}
-
-
-def deployment(**spec: Any) -> dict[str, Any]:
-    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": IMAGE}]}}
-    return {
-        "metadata": {"name": "d"},
-        "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template, **spec},
-    }
 
 
 def rolling(**fields: Any) -> dict[str, Any]:
@@ -59,22 +50,22 @@ PERCENT = (
     ],
 )
 async def test_what_cannot_be_rolled_out_is_refused(http: Http, spec: dict[str, Any], said: str) -> None:
-    answer = await http("POST", PATH, deployment(**spec))
+    answer = await http("POST", PATH, workload(**spec))
     assert (answer.code, answer.json["message"]) == (422, f'Deployment.apps "d" is invalid: {said}')
 
 
 async def test_a_surge_may_be_larger_than_all(http: Http) -> None:
-    assert (await http("POST", PATH, deployment(**rolling(maxSurge="200%")))).code == 201
+    assert (await http("POST", PATH, workload(**rolling(maxSurge="200%")))).code == 201
 
 
 async def test_recreating_has_no_rolling_update(http: Http) -> None:
-    created = (await http("POST", PATH, deployment(strategy={"type": "Recreate"}))).json
+    created = (await http("POST", PATH, workload(strategy={"type": "Recreate"}))).json
     assert created["spec"]["strategy"] == {"type": "Recreate"}
 
 
 async def test_the_generation_counts_annotations_too_but_not_labels(http: Http) -> None:
     """Annotations are copied to ReplicaSets, so the controller must see that they changed."""
-    await http("POST", PATH, deployment())
+    await http("POST", PATH, workload())
     labelled = (await http("PATCH", f"{PATH}/d", {"metadata": {"labels": {"x": "y"}}}, MERGE)).json
     assert labelled["metadata"]["generation"] == 1
     annotated = (await http("PATCH", f"{PATH}/d", {"metadata": {"annotations": {"x": "y"}}}, MERGE)).json
@@ -85,7 +76,7 @@ async def test_the_generation_counts_annotations_too_but_not_labels(http: Http) 
 
 
 async def test_the_selector_stays(http: Http) -> None:
-    await http("POST", PATH, deployment())
+    await http("POST", PATH, workload())
     change = {"selector": {"matchLabels": {"a": "c"}}, "template": {"metadata": {"labels": {"a": "c"}}}}
     answer = await http("PATCH", f"{PATH}/d", {"spec": change}, MERGE)
     assert answer.json["message"].endswith(
@@ -94,7 +85,7 @@ async def test_the_selector_stays(http: Http) -> None:
 
 
 async def test_a_status_must_fit_together_and_leaves_labels_alone(http: Http) -> None:
-    await http("POST", PATH, deployment())
+    await http("POST", PATH, workload())
     await http("PATCH", f"{PATH}/d", {"metadata": {"labels": {"x": "y"}}}, MERGE)
     answer = await http("PATCH", f"{PATH}/d/status", {"status": {"replicas": 1, "availableReplicas": 2}}, MERGE)
     assert [cause["message"] for cause in answer.json["details"]["causes"]] == [
@@ -109,7 +100,7 @@ async def test_a_status_must_fit_together_and_leaves_labels_alone(http: Http) ->
 
 
 async def test_a_negative_count_is_refused_with_all_that_follows_from_it(http: Http) -> None:
-    await http("POST", PATH, deployment())
+    await http("POST", PATH, workload())
     answer = await http("PATCH", f"{PATH}/d/status", {"status": {"replicas": -1}}, MERGE)
     assert [cause["field"] for cause in answer.json["details"]["causes"]] == [
         "status.replicas",
@@ -120,13 +111,13 @@ async def test_a_negative_count_is_refused_with_all_that_follows_from_it(http: H
 
 
 async def test_a_name_that_is_no_host_name_is_warned_about(http: Http) -> None:
-    answer = await http("POST", PATH, {**deployment(), "metadata": {"name": "d.x"}})
+    answer = await http("POST", PATH, {**workload(), "metadata": {"name": "d.x"}})
     assert answer.code == 201
     assert any("a DNS label is recommended: [a lowercase RFC 1123 label" in value for _, value in answer.headers)
 
 
 def test_the_cells_of_a_deployment() -> None:
-    obj = deployment(replicas=2)
+    obj = workload(replicas=2)
     obj["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
     obj["status"] = {"replicas": 2, "readyReplicas": 1, "updatedReplicas": 2, "availableReplicas": 1}
     cells = deployments.RESOURCE.cells(obj, parse_time("2026-01-01T00:10:00Z"))

@@ -3,11 +3,10 @@
 from typing import Any
 
 import pytest
-from api_harness import Http
+from api_harness import MERGE, Http
 
 CORE = "/api/v1/namespaces/default/events"
 NEW = "/apis/events.k8s.io/v1/namespaces/default/events"
-MERGE = {"Content-Type": "application/merge-patch+json"}
 TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
 INVOLVED = {"kind": "Pod", "namespace": "default", "name": "web"}
 TIME = "2026-11-23T23:50:02.123456Z"

@@ -1,11 +1,10 @@
 """pods/eviction over HTTP: who may go, who may not, and in which words."""
 
 import pytest
-from api_harness import Http, pod
+from api_harness import MERGE, Http, pod
 
 PODS = "/api/v1/namespaces/default/pods"
 BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
-MERGE = {"Content-Type": "application/merge-patch+json"}
 HEALTHY = {"observedGeneration": 1, "disruptionsAllowed": 1, "currentHealthy": 2, "desiredHealthy": 1}
 
 

@@ -5,15 +5,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from api_harness import Answer, Http, config_map
+from api_harness import MERGE, STRATEGIC, Answer, Http, config_map
 from raw_http import AUTH, HOST, wire
 from sampan_api.client import CONFIGMAPS, Client
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 YAML = {"Content-Type": "application/yaml"}
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
-MERGE = {"Content-Type": "application/merge-patch+json"}
-STRATEGIC = {"Content-Type": "application/strategic-merge-patch+json"}
 PROTOBUF = {"Content-Type": "application/vnd.kubernetes.protobuf"}
 
 

@@ -3,14 +3,13 @@
 from typing import Any
 
 import pytest
-from api_harness import IMAGE, Http
+from api_harness import IMAGE, MERGE, Http
 from sampan_api.clock import parse_time
 from sampan_master.apiserver.resources.kinds import cronjobs, jobs
 from sampan_master.apiserver.validation.job_policies import IndexesError, count_indexes
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
 CRONJOBS = "/apis/batch/v1/namespaces/default/cronjobs"
-MERGE = {"Content-Type": "application/merge-patch+json"}
 NOW = parse_time("2026-01-01T01:00:00Z")
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from api_harness import Http, Running, config_map, pod, replica_set, running
+from api_harness import MERGE, Http, Running, config_map, pod, replica_set, running
 from sampan_api.client import CONFIGMAPS, PODS, Client, PatchType
 from sampan_api.clock import VirtualClock
 from sampan_api.fieldsets import sets
@@ -12,7 +12,6 @@ CM = "/api/v1/namespaces/default/configmaps"
 PODS_PATH = "/api/v1/namespaces/default/pods"
 SETS_PATH = "/apis/apps/v1/namespaces/default/replicasets"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
-MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
 def owners(obj: dict[str, Any]) -> dict[tuple[str, str], set[str]]:

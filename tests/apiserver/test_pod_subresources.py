@@ -2,16 +2,10 @@
 
 from typing import Any
 
-from api_harness import IMAGE, Answer, Http, pod
+from api_harness import IMAGE, STRATEGIC, Answer, Http, causes, pod
 
 PODS = "/api/v1/namespaces/default/pods"
 EPHEMERAL, RESIZE = f"{PODS}/web/ephemeralcontainers", f"{PODS}/web/resize"
-STRATEGIC = {"Content-Type": "application/strategic-merge-patch+json"}
-
-
-def causes(answer: Answer) -> list[str]:
-    assert answer.code == 422, answer.text
-    return [f"{cause['field']}: {cause['message']}" for cause in answer.json["details"]["causes"]]
 
 
 async def made(http: Http, *containers: dict[str, Any], **spec: Any) -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """`scale`: one shape for everything that keeps replicas."""
 
-from api_harness import Http, replica_set
+from api_harness import MERGE, Http, replica_set
 
 SETS = "/apis/apps/v1/namespaces/default/replicasets"
 TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
-MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
 async def test_a_scale_is_shown_as_a_table(http: Http) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api_harness import Http, pod
+from api_harness import MERGE, Http, pod
 
 PODS = "/api/v1/namespaces/default/pods"
-MERGE = {"Content-Type": "application/merge-patch+json"}
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 TERMS = f"spec.affinity.nodeAffinity.{REQUIRED}.nodeSelectorTerms"
 

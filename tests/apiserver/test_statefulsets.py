@@ -3,13 +3,12 @@
 from typing import Any
 
 import pytest
-from api_harness import IMAGE, Http
+from api_harness import IMAGE, MERGE, Http
 from sampan_api.clock import parse_time
 from sampan_master.apiserver.resources.kinds import controllerrevisions, statefulsets
 
 PATH = "/apis/apps/v1/namespaces/default/statefulsets"
 REVISIONS = "/apis/apps/v1/namespaces/default/controllerrevisions"
-MERGE = {"Content-Type": "application/merge-patch+json"}
 SIZE = {"requests": {"storage": "1Gi"}}
 CLAIM = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": SIZE}}
 

@@ -16,6 +16,7 @@ import pytest
 from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc
 from sampan_runtime import cgroups
+from sampan_runtime.streaming.server import StreamServer
 
 CIDR = "10.251.7.0/24"
 
@@ -201,3 +202,12 @@ def fresh_node(tmp_path):
         yield node
     finally:
         node.destroy()
+
+
+@pytest.fixture
+async def server():
+    """Where exec, attach and port-forward are streamed."""
+    server = StreamServer()
+    await server.start()
+    yield server
+    await server.stop()

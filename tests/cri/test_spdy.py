@@ -6,9 +6,8 @@ import struct
 import subprocess
 import zlib
 
-import pytest
 from sampan_runtime.spec import ExecSpec
-from sampan_runtime.streaming.server import Forwarding, Remote, StreamServer
+from sampan_runtime.streaming.server import Forwarding, Remote
 from sampan_runtime.streaming.session import StreamRequest
 from sampan_runtime.streaming.spdy import DICTIONARY
 
@@ -71,14 +70,6 @@ async def upgrade(url, *protocols):
     writer.write(head.encode() + b"\r\n")
     answer = await reader.readuntil(b"\r\n\r\n")
     return answer.decode(), Client(reader, writer)
-
-
-@pytest.fixture
-async def server():
-    server = StreamServer()
-    await server.start()
-    yield server
-    await server.stop()
 
 
 def offer(server, *args, stdin=False):

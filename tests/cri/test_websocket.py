@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from sampan_runtime.spec import ExecSpec
-from sampan_runtime.streaming.server import Remote, StreamServer
+from sampan_runtime.streaming.server import Remote
 from sampan_runtime.streaming.session import StreamRequest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -49,14 +49,6 @@ class HostShim:
         )
         self.started.append(process)
         return process
-
-
-@pytest.fixture
-async def server():
-    server = StreamServer()
-    await server.start()
-    yield server
-    await server.stop()
 
 
 def offer(server, shim, *args, stdin=False):

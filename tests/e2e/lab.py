@@ -144,6 +144,10 @@ def is_ready(pod: dict[str, Any]) -> bool:
     return ready and "deletionTimestamp" not in pod["metadata"]
 
 
+def wait_ready(cluster: Cluster, name: str) -> dict[str, Any]:
+    return eventually(lambda: (p := cluster.get("pod", name)) and is_ready(p) and p, f"pod {name} is Ready")
+
+
 def container_processes(pods: list[dict[str, Any]]) -> dict[tuple[str, str], tuple[int, int]]:
     """(pod uid, container id) → (host pid, start time) of every container's first process, read from the kernel: the
     cgroup path of a process carries the pod's uid and the container's id."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Cluster, container_processes, eventually, is_ready, run
+from lab import Cluster, container_processes, eventually, run, wait_ready
 
 pytestmark = pytest.mark.e2e
 
@@ -29,10 +29,6 @@ def pod(name: str, *containers: dict[str, Any], **spec: Any) -> str:
 
 def sleeper(name: str = "c", **fields: Any) -> dict[str, Any]:
     return {"name": name, "command": ["sleep", "3600"], **fields}
-
-
-def wait_ready(cluster: Cluster, name: str) -> dict[str, Any]:
-    return eventually(lambda: (p := cluster.get("pod", name)) and is_ready(p) and p, f"pod {name} is Ready")
 
 
 def test_containers_of_a_pod_share_loopback(clean: Cluster) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Cluster, container_processes, eventually, is_ready
+from lab import Cluster, container_processes, eventually, is_ready, wait_ready
 
 pytestmark = pytest.mark.e2e
 MIB = 1 << 20
@@ -19,10 +19,6 @@ def manifest(name: str, container: dict[str, Any], **spec: Any) -> str:
     metadata = {"name": name, "labels": {"app": name}}
     body = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
     return json.dumps({**body, "spec": {"terminationGracePeriodSeconds": 1, "containers": containers, **spec}})
-
-
-def wait_ready(cluster: Cluster, name: str) -> dict[str, Any]:
-    return eventually(lambda: (p := cluster.get("pod", name)) and is_ready(p) and p, f"pod {name} is Ready")
 
 
 def ephemeral(cluster: Cluster, name: str) -> dict[str, Any]:
