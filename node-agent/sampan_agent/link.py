@@ -146,8 +146,10 @@ class Link:
             except asyncio.InvalidStateError:
                 pass  # The call is over: reading says why.
             first = await call.read()
-            if first is grpc.aio.EOF or first.WhichOneof("message") != "welcome":
-                await call
+            if first is grpc.aio.EOF:
+                await _end(call)
+                return False
+            if first.WhichOneof("message") != "welcome":
                 return False
             self._stub = stub
             self._heartbeat_seconds = first.welcome.heartbeat_seconds or 10
@@ -177,7 +179,7 @@ class Link:
             for task in done:
                 task.result()
         except asyncio.InvalidStateError:
-            await call
+            await _end(call)
         finally:
             self.connected = False
             self._stub = None
@@ -197,9 +199,7 @@ class Link:
                     listener.peers_changed(peers)
                 case "open_stream":
                     listener.stream_asked(message.open_stream)
-        code = await call.code()
-        if code is not grpc.StatusCode.OK:
-            await call.wait_for_connection()
+        await _end(call)
 
     async def _send_waiting(self, call: Any, sending: asyncio.Lock) -> None:
         while True:
@@ -238,3 +238,10 @@ class Link:
             status = json.dumps(await listener.status()).encode()
             async with sending:
                 await call.write(node_pb2.NodeMessage(node_status=node_pb2.NodeStatus(status=status)))
+
+
+async def _end(call: Any) -> None:
+    """Of a call that is over, for who noticed it by writing or at the end of reading. Raises AioRpcError unless the
+    master said goodbye in order."""
+    if await call.code() is not grpc.StatusCode.OK:
+        await call.wait_for_connection()
