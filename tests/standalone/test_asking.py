@@ -149,7 +149,11 @@ async def test_whatif_draws_no_line_in_the_store(lab):
 
 
 async def test_a_type_without_a_name_stands_for_all_that_something_is_wrong_with(lab):
-    assert await lab.sampan("why", "pods") == (0, "There are none.\n", "")
+    assert await lab.sampan("why", "pods") == (0, "", "No resources found in default namespace.\n")
+    assert await lab.sampan("why", "priorityclasses.x") == (
+        1, "", 'error: the server doesn\'t have a resource type "priorityclasses.x"; did you mean "priorityclasses"?\n'
+        "For an object say TYPE/NAME, such as pod/priorityclasses.x\n",
+    )  # fmt: skip
     assert await lab.sampan("why", "ns") == (0, "Nothing is wrong with the 4 that are there.\n", "")
     await lab.sampan("create", "-f", "-", stdin=BIG, apart=False)
     await lab.until("InsufficientResources", "why", "pods")

@@ -47,8 +47,11 @@ def run(args: argparse.Namespace) -> int:
     told = [(each, found) for each in subjects if (found := _diagnosis(each, gatherer, now))]
     if not args.output:
         print("\n".join(_text(found, args.scheduler) for _, found in told), end="")
-        if not told and not code:
-            print(f"Nothing is wrong with the {len(subjects)} that are there." if subjects else "There are none.")
+        if subjects and not told:
+            print(f"Nothing is wrong with the {len(subjects)} that are there.")
+        elif not subjects and not code:
+            where = f" in {session.namespace} namespace." if any(each.resource.namespaced for each in wanted) else ""
+            print(f"No resources found{where}", file=sys.stderr)
     elif told or not code:
         answers = [_data(each, found) for each, found in told]
         print_data(answers[0] if len(wanted) == 1 and wanted[0].name else answers, args.output)
