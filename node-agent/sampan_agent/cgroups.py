@@ -98,17 +98,6 @@ class Cgroups:
                         gone = False
         return gone
 
-    def children(self, path: str) -> set[str]:
-        """Names of the cgroups directly below, over all hierarchies."""
-        found: set[str] = set()
-        for root in self._all:
-            try:
-                with os.scandir(root / path.strip("/")) as entries:
-                    found.update(entry.name for entry in entries if entry.is_dir())
-            except FileNotFoundError:
-                continue
-        return found
-
 
 def _v1_others(mount: Path) -> Iterator[Path]:
     """Hierarchies without a limit of ours, in which the runtime may have placed the pod all the same."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 
-MS_RDONLY = 0x1
 MS_NOSUID = 0x2
 MS_NODEV = 0x4
 MS_BIND = 0x1000

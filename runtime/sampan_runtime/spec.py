@@ -44,7 +44,6 @@ class SandboxSpec:
     network: Network | None
     share_pid: bool = False
     host_ipc: bool = False
-    host_pid: bool = False
     sysctls: dict[str, str] = field(default_factory=dict)
 
 

@@ -205,6 +205,6 @@ def test_shared_namespaces_follow_the_options():
     linux = cri.LinuxPodSandboxConfig()
     linux.security_context.namespace_options.pid = cri.CONTAINER
     plan = sandbox_plan.plan("i" * 64, sandbox(linux=linux), "/run/x", "/cg", None, "node")
-    assert (plan.share_pid, plan.host_pid, plan.host_ipc) == (False, False, False)
+    assert (plan.share_pid, plan.host_ipc) == (False, False)
     linux.security_context.namespace_options.pid = cri.POD
     assert sandbox_plan.plan("i" * 64, sandbox(linux=linux), "/run/x", "/cg", None, "node").share_pid

@@ -294,10 +294,6 @@ def kill(hierarchies: Hierarchies, path: str) -> None:
         signalled |= fresh
 
 
-def is_empty(hierarchies: Hierarchies, path: str) -> bool:
-    return not members(hierarchies, path)
-
-
 def task_files(hierarchies: Hierarchies, path: str) -> list[str]:
     """Where a child writes 0 to enter by itself. `tasks` moves one thread and, unlike `cgroup.procs`, takes no lock."""
     roots = dict.fromkeys(hierarchies.v1.values())

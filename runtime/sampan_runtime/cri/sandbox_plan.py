@@ -79,7 +79,6 @@ def plan(
         network=network,
         share_pid=options.pid == cri.POD,
         host_ipc=options.ipc == cri.NODE,
-        host_pid=options.pid == cri.NODE,
         sysctls=dict(config.linux.sysctls),
     )
 

@@ -42,7 +42,6 @@ class ImageConfig:
     user: str = ""
     working_dir: str = ""
     stop_signal: str = ""
-    volumes: tuple[str, ...] = ()
     diff_ids: tuple[str, ...] = ()
 
     @property
@@ -106,7 +105,6 @@ def parse_config(data: bytes) -> ImageConfig:
         user=str(section.get("User") or ""),
         working_dir=str(section.get("WorkingDir") or ""),
         stop_signal=str(section.get("StopSignal") or ""),
-        volumes=tuple(map(str, section.get("Volumes") or {})),
         diff_ids=diff_ids,
     )
 

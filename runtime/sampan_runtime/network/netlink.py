@@ -14,11 +14,10 @@ from collections.abc import Iterable, Sequence
 from typing import Self
 
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE, NLM_F_REPLACE = 0x1, 0x4, 0x200, 0x400, 0x100
-NLMSG_ERROR, NLMSG_DONE = 2, 3
-RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_GETLINK, RTM_SETLINK = 16, 20, 24, 18, 19
+NLMSG_ERROR = 2
+RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_GETLINK = 16, 20, 24, 18
 IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD = 3, 4, 10, 18, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
-IFLA_PROTINFO, IFLA_BRPORT_MODE = 12, 4
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
 RTA_DST, RTA_OIF, RTA_GATEWAY = 1, 4, 5
 RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST = 254, 3, 0, 1
@@ -35,8 +34,8 @@ def _name(text: str) -> bytes:
     return attribute(IFLA_IFNAME, text.encode() + b"\0")
 
 
-def _link(index: int = 0, flags: int = 0, change: int = 0, family: int = socket.AF_UNSPEC) -> bytes:
-    return struct.pack("BxHiII", family, 0, index, flags, change)
+def _link(index: int = 0, flags: int = 0, change: int = 0) -> bytes:
+    return struct.pack("BxHiII", socket.AF_UNSPEC, 0, index, flags, change)
 
 
 class Request:
@@ -77,12 +76,6 @@ def set_up(index: int, mtu: int = 0) -> Request:
     if mtu:
         payload += attribute(IFLA_MTU, struct.pack("I", mtu))
     return Request(RTM_NEWLINK, 0, payload, f"set interface {index} up")
-
-
-def hairpin(index: int) -> Request:
-    """Let a bridge port send a frame back where it came from: a pod that reaches itself by its service's address."""
-    mode = attribute(IFLA_PROTINFO | NLA_F_NESTED, attribute(IFLA_BRPORT_MODE, b"\1"))
-    return Request(RTM_SETLINK, 0, _link(index, family=socket.AF_BRIDGE) + mode, f"hairpin mode of {index}")
 
 
 def new_address(index: int, cidr: str) -> Request:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 
 PART = 16 * 1024
 READ = 64 * 1024
-Watch = Callable[[int, int, Callable[[], None]], None]
 
 
 def timestamp(nanoseconds: int) -> bytes:
