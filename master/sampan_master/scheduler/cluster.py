@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from sampan_api import meta
+from sampan_api.clock import parse_time
 from sampan_api.meta import Object
 
 from sampan_master.scheduler.changelog import ChangeLog
@@ -24,6 +25,8 @@ from sampan_master.scheduler.workloads import Workloads
 T = TypeVar("T")
 _ENDED = ("Succeeded", "Failed")
 _SPARE_KINDS = 64
+_NOT_STARTED = 1 << 40
+"""Later than all that have."""
 
 
 def has_ended(pod: Object) -> bool:
@@ -40,7 +43,7 @@ def priority_of(pod: Object) -> int:
 
 @dataclass(slots=True, eq=False)
 class Placed:
-    """A pod on a row. `pod` is the newest object known of it."""
+    """A pod on a row. `pod` is the newest object known of it, `started` in whole seconds since 1970."""
 
     uid: str
     row: int
@@ -49,6 +52,7 @@ class Placed:
     priority: int
     pod: Object
     assumed: bool
+    started: int
 
 
 class Nominated(NamedTuple):
@@ -188,7 +192,8 @@ class Cluster:
             return True
         placed.assumed = False
         before, placed.pod = placed.pod, pod
-        if start_time(before) != start_time(pod):
+        if _start_time(before) != _start_time(pod):
+            placed.started = _started(pod)
             self.starts.append(placed.row)
         if placed.node == node_of(pod) and _same_terms(before, pod):
             return False
@@ -210,7 +215,7 @@ class Cluster:
     def _add(self, pod: Object, pod_signature: Signature, node: str, *, assumed: bool) -> None:
         uid, priority, group = meta.uid(pod), priority_of(pod), pod_signature.relations
         row = self.nodes.add_pod(node, pod_signature.load)
-        self._placed[uid] = placed = Placed(uid, row, node, pod_signature, priority, pod, assumed)
+        self._placed[uid] = placed = Placed(uid, row, node, pod_signature, priority, pod, assumed, _started(pod))
         self._on_row[row][uid] = placed
         self.priorities[priority] += 1
         self.signatures[pod_signature] += 1
@@ -242,9 +247,14 @@ class Cluster:
         self.nodes.remove_pod(row, placed.signature.load)
 
 
-def start_time(pod: Object) -> str | None:
+def _start_time(pod: Object) -> str | None:
     stamp: str | None = (pod.get("status") or {}).get("startTime")
     return stamp
+
+
+def _started(pod: Object) -> int:
+    stamp = _start_time(pod)
+    return int(parse_time(stamp)) if stamp else _NOT_STARTED
 
 
 def _same_terms(before: Object, after: Object) -> bool:

@@ -7,8 +7,8 @@ counts for one moves: they are told of the moves on such a row, asked about it, 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -23,7 +23,11 @@ from sampan_master.scheduler.signature import Load, Relations, Signature
 if TYPE_CHECKING:
     from sampan_master.scheduler.engine import Engine
 
-_Moves: TypeAlias = "list[tuple[Relations, int]]"
+_Moves: TypeAlias = "Counter[Relations]"
+"""How many pods of a group came; less than nothing when they left. Who left and came back is in none."""
+
+
+_NO_MOVES: _Moves = Counter()
 
 
 class Hypothesis:
@@ -33,26 +37,30 @@ class Hypothesis:
         self.rows, self.nodes = rows, engine.nodes.extract(rows)
         self._engine, self._pod = engine, pod
         self._states: list[RelationState] = [state for _, state in engine.states(pod) if state.filters]
-        self._moves: defaultdict[int, _Moves] = defaultdict(list)
-        self._promised: defaultdict[int, _Moves] = defaultdict(list)
+        self._moves: defaultdict[int, _Moves] = defaultdict(Counter)
+        self._promised: defaultdict[int, _Moves] = defaultdict(Counter)
         self._counted: dict[Relations, bool] = {}
 
     def move(self, i: int, pod: Signature, sign: int) -> None:
         """A pod comes to row `i` (+1) or leaves it (-1)."""
         self.nodes.use(i, pod.load, sign)
         if self._counts(pod.relations):
-            self._moves[i].append((pod.relations, sign))
+            self._count(i, pod.relations, sign)
 
     def move_each(self, where: Ints, pods: Sequence[Signature], sign: int) -> None:
         """Pod k comes to row where[k] or leaves it; a row may be named several times."""
         if not pods:
             return
         np.add.at(self.nodes.requested.T, where, sign * _amounts(pods, self.nodes).T)
+        with_ports = any(load.ports for load in {pod.load for pod in pods})
+        counted = {group for group in {pod.relations for pod in pods} if self._counts(group)}
+        if not with_ports and not counted:
+            return
         for i, pod in zip(where.tolist(), pods, strict=True):
             for port in pod.load.ports:
                 self.nodes.port(port)[i] += sign
-            if self._counts(pod.relations):
-                self._moves[i].append((pod.relations, sign))
+            if pod.relations in counted:
+                self._count(i, pod.relations, sign)
 
     def promise_all(self, amounts: Ints, own: Nominated | None, priority: int) -> None:
         """Room is kept for pods of at least `priority`: `amounts[resource, row]`. `own` is the pod's own promise, which
@@ -72,17 +80,27 @@ class Hypothesis:
         for port in pod.load.ports:
             self.nodes.port(port)[i] += 1
         if self._counts(pod.relations):
-            self._promised[i].append((pod.relations, 1))
+            self._promised[i][pod.relations] += 1
 
-    def mask(self) -> Bools:
-        """Which of the rows could take the pod."""
+    def _count(self, i: int, group: Relations, sign: int) -> None:
+        moves = self._moves[i]
+        moves[group] += sign
+        if not moves[group]:
+            del moves[group]
+            if not moves:
+                del self._moves[i]
+
+    def mask(self, asked: Iterable[int] | None = None) -> Bools:
+        """Which of the rows could take the pod. Of rows that are not `asked` about, None standing for all, it may say
+        what was so before anything moved."""
         mask = self._engine.passes(self, self._pod)
         for state in self._states:
-            moved = [i for i in {**self._moves, **self._promised} if mask[i]]
+            moved = {**self._moves, **self._promised}
+            moved_now = [i for i in (moved if asked is None else asked) if mask[i] and i in moved]
             as_it_is = state.mask(self.rows)
             if as_it_is is not None:
                 mask &= as_it_is
-            for i in moved:
+            for i in moved_now:
                 mask[i] = self._holds(state, i)
         return mask
 
@@ -100,7 +118,7 @@ class Hypothesis:
         for state in self._states:
             staying = []
             for i in here.tolist():
-                with self._supposed(state, i, self._moves[i] + self._promised[i]) as row:
+                with self._supposed(state, i, _sum(self._moves.get(i), self._promised.get(i))) as row:
                     mask = state.mask(row)
                     if mask is None or mask[0]:
                         staying.append(i)
@@ -119,8 +137,8 @@ class Hypothesis:
         return counted
 
     def _holds(self, state: RelationState, i: int) -> bool:
-        moves, promised = self._moves[i], self._promised[i]
-        return self._passes(state, i, moves) and (not promised or self._passes(state, i, moves + promised))
+        moves, promised = self._moves.get(i, _NO_MOVES), self._promised.get(i)
+        return self._passes(state, i, moves) and (not promised or self._passes(state, i, _sum(moves, promised)))
 
     def _passes(self, state: RelationState, i: int, moves: _Moves) -> bool:
         with self._supposed(state, i, moves) as row:
@@ -131,21 +149,28 @@ class Hypothesis:
     def _supposed(self, state: RelationState, i: int, moves: _Moves) -> Iterator[Ints]:
         """The state as it would be after `moves` on row `i`."""
         row = int(self.rows[i])
-        for group, sign in moves:
-            state.moved(row, group, sign)
+        for group, number in moves.items():
+            state.moved(row, group, number)
         try:
             yield self.rows[i : i + 1]
         finally:
-            for group, sign in reversed(moves):
-                state.moved(row, group, -sign)
+            for group, number in moves.items():
+                state.moved(row, group, -number)
 
 
 def _amounts(pods: Sequence[Signature], nodes: NodeColumns) -> Ints:
     """[resource, pod]: what each pod takes of each resource."""
-    columns: dict[Load, Ints] = {}
-    for load in {pod.load for pod in pods}:
-        columns[load] = column = np.zeros(len(nodes.requested), np.int64)
-        column[PODS] = 1
+    numbers: dict[Load, int] = {}
+    which = [numbers.setdefault(pod.load, len(numbers)) for pod in pods]
+    table = np.zeros((len(nodes.requested), len(numbers)), np.int64)
+    table[PODS] = 1
+    for load, number in numbers.items():
         for name, amount in load.requests:
-            column[nodes.resources[name]] = amount
-    return np.array([columns[pod.load] for pod in pods], np.int64).T
+            table[nodes.resources[name], number] = amount
+    return table.take(which, axis=1)
+
+
+def _sum(one: _Moves | None, other: _Moves | None) -> _Moves:
+    both = Counter(one)
+    both.update(other or ())
+    return both

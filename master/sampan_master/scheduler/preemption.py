@@ -22,10 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 from sampan_api import meta
-from sampan_api.clock import parse_time
 
 from sampan_master.scheduler.budgets import Budgets
-from sampan_master.scheduler.cluster import Placed, start_time
+from sampan_master.scheduler.cluster import Placed
 from sampan_master.scheduler.columns import Bools, Ints
 from sampan_master.scheduler.engine import Engine
 from sampan_master.scheduler.hypothesis import Hypothesis
@@ -37,7 +36,6 @@ _OFFSET = 1 << 31
 """Added to each priority in a sum, so that each further victim weighs, even one of negative priority (upstream)."""
 BY_SCHEDULER = "PreemptionByScheduler"
 """The reason of the condition DisruptionTarget on a victim (KEP-3329)."""
-_NOT_STARTED = 1 << 40
 _CRITERIA = 5
 _REMEMBERED, _SPARE = 32, 4
 _AT_ONCE = 100
@@ -206,7 +204,7 @@ def _take_away(supposed: Hypothesis, order: Sequence[Sequence[Placed]]) -> None:
 def _stay_out(supposed: Hypothesis, here: list[int], pods: Sequence[Signature]) -> list[int]:
     """Puts pods[k] back on row here[k]; those with whom the newcomer does not fit are taken away again, and told."""
     supposed.move_each(np.array(here, np.int64), pods, 1)
-    fits = supposed.mask()
+    fits = supposed.mask(here)
     out = [k for k, i in enumerate(here) if not fits[i]]
     supposed.move_each(np.array([here[k] for k in out], np.int64), [pods[k] for k in out], -1)
     return [here[k] for k in out]
@@ -218,18 +216,13 @@ def _was_preempted(placed: Placed) -> bool:
 
 def _importance(placed: Placed) -> tuple[int, int]:
     """Sorts the most important first: higher priority, then longer running."""
-    return -placed.priority, _started(placed)
-
-
-def _started(placed: Placed) -> int:
-    stamp = start_time(placed.pod)
-    return int(parse_time(stamp)) if stamp else _NOT_STARTED
+    return -placed.priority, placed.started
 
 
 def _cost(victims: Victims) -> tuple[int, int, int, int, int]:
     highest = max(placed.priority for placed in victims.pods)
     total = sum(placed.priority + _OFFSET for placed in victims.pods)
-    first = min(_started(placed) for placed in victims.pods if placed.priority == highest)
+    first = min(placed.started for placed in victims.pods if placed.priority == highest)
     return victims.violations, highest, total, len(victims.pods), -first
 
 

@@ -78,6 +78,10 @@ class Domains:
         codes = self._column.codes[rows]
         return np.zeros(codes.shape, np.int64) if self._amounts is None else self._amounts[codes]
 
+    def there(self, row: int) -> int:
+        """What `at` says of one row, several times faster."""
+        return 0 if self._amounts is None else int(self._amounts[self._column.codes[row]])
+
     def missing(self, rows: Rows) -> Bools:
         absent: Bools = self._column.codes[rows] == ABSENT
         return absent
@@ -184,7 +188,7 @@ class State:
         if not self.affinity and _are_empty(self.anti) and _are_empty(self.existing):
             return None
         if not isinstance(rows, slice):
-            return self._passes(rows)
+            return np.array([self._passes_there(int(rows[0]))]) if rows.size == 1 else self._passes(rows)
         if self._mask is None:
             self._mask = self._passes(slice(0, self._nodes.size))
         return self._mask[rows]
@@ -195,6 +199,12 @@ class State:
             if not domains.is_empty:
                 result &= domains.at(rows) <= 0
         return result
+
+    def _passes_there(self, row: int) -> bool:
+        """One row: preemption asks of many rows one by one, with other pods away each time."""
+        if self.affinity and not self.has_affinity(np.array([row]))[0]:
+            return False
+        return all(one.there(row) <= 0 for one in (*self.anti.values(), *self.existing.values()))
 
     def has_affinity(self, rows: Rows) -> Bools:
         result = np.ones(self._nodes.live[rows].shape, np.bool_)

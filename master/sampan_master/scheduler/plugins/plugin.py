@@ -85,8 +85,8 @@ class Score:
 
 class RelationState(Protocol):
     """What a relation knows for one `Relation.key`. It is made again when a Node changes in any way the scheduler
-    looks at, and when `Relation.depends` does; `moved` is called for every pod that comes to a row (+1) or leaves it
-    (-1) meanwhile. It never sees a row that was not there when it was made."""
+    looks at, and when `Relation.depends` does; `moved` is called for pods that come to a row (so many) or leave it (as
+    many less than nothing) meanwhile. It never sees a row that was not there when it was made."""
 
     @property
     def filters(self) -> bool:
@@ -97,7 +97,7 @@ class RelationState(Protocol):
         """Whether it matters that such a pod comes or goes."""
         ...
 
-    def moved(self, row: int, pod: Relations, sign: int) -> None: ...
+    def moved(self, row: int, pod: Relations, number: int) -> None: ...
 
     def mask(self, rows: Rows) -> Bools | None:
         """None when every row passes."""
