@@ -89,3 +89,15 @@ def test_ranges_hold_twice_the_pods_and_overlap_with_nobody():
     assert next(addresses) == "198.18.0.2"
     with pytest.raises(ConfigError, match="no address left"):
         next(addresses)
+
+
+async def test_a_key_that_was_moved_many_times_is_due_at_its_last_moment():
+    clock, due = VirtualClock(0.0), []
+    timers = Timers(clock, lambda key: due.append((key, timers.now())))
+    running = asyncio.create_task(timers.run())
+    timers.set("other", 5.0)
+    for moment in range(1000, 0, -1):
+        timers.set("one", float(moment))
+    await clock.advance(2000)
+    assert due == [("one", 1.0), ("other", 5.0)]
+    running.cancel()

@@ -332,6 +332,100 @@ async def test_what_is_not_asked_for_any_more_is_removed(sim):
     assert await sim.cluster.list(LEASES, "kube-node-lease") == []
 
 
+async def test_what_is_on_other_nodes_stays_when_ours_are_removed(sim):
+    await sim.start(nodes=2)
+    await sim.cluster.node("real")
+    for name, node in (("kept", "real"), ("one", "sim-0")):
+        await sim.pod(name, node=node)
+    await sim.cluster.pod("waiting")
+    await sim.crash()
+    await sim.simulator.remove()
+    assert {meta.name(node) for node in await sim.cluster.list(NODES)} == {"real"}
+    assert {meta.name(pod) for pod in await sim.cluster.pods()} == {"kept", "waiting"}
+    assert {meta.name(one) for one in await sim.cluster.list(LEASES, "kube-node-lease")} == {"real"}
+
+
+async def test_a_node_that_is_taken_over_gets_what_the_file_says_now_and_keeps_what_others_wrote(sim):
+    taint = {"key": "only", "value": "x", "effect": "NoSchedule"}
+    await sim.start()
+    theirs = {"key": "theirs", "effect": "NoSchedule"}
+    change = {"metadata": {"labels": {"theirs": "1"}}, "spec": {"taints": [theirs]}}
+    before = await sim.cluster.client.patch(NODES, "sim-0", change)
+    await sim.crash()
+    for _ in range(2):
+        await sim.start({"nodes": [{"name": "n", "zones": ["a"], "taints": [taint]}]})
+        node = await sim.cluster.client.get(NODES, "sim-0")
+        assert node["spec"]["taints"] == [theirs, taint]
+        assert meta.labels(node)["theirs"] == "1"
+        assert meta.labels(node)["topology.kubernetes.io/zone"] == "a"
+        assert node["spec"]["podCIDR"] == before["spec"]["podCIDR"]
+        await sim.crash()
+
+
+async def test_a_node_without_a_zone_has_no_label_of_one(sim):
+    await sim.start()
+    node = await sim.cluster.client.get(NODES, "sim-0")
+    assert "topology.kubernetes.io/zone" not in meta.labels(node)
+    assert node["status"]["daemonEndpoints"] == {"kubeletEndpoint": {"Port": 0}}
+
+
+async def test_reports_move_the_heartbeat_and_not_the_transition(sim):
+    await sim.start({"nodeStatus": "60s"})
+    first = meta.condition(await sim.cluster.client.get(NODES, "sim-0"), "Ready")
+    await sim.after(61)
+    later = meta.condition(await sim.cluster.client.get(NODES, "sim-0"), "Ready")
+    assert later["lastHeartbeatTime"] > first["lastHeartbeatTime"]
+    assert later["lastTransitionTime"] == first["lastTransitionTime"]
+    unknown = [{"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}]
+    await sim.cluster.client.patch(NODES, "sim-0", {"status": {"conditions": unknown}}, subresource="status")
+    await sim.settled()
+    back = meta.condition(await sim.cluster.client.get(NODES, "sim-0"), "Ready")
+    assert back["lastTransitionTime"] > first["lastTransitionTime"]
+
+
+async def test_a_node_that_is_well_is_reported_once_a_period_and_not_for_each_news_of_it(sim):
+    simulator = await sim.start()
+    before = simulator.counters.node_reports
+    for number in range(5):
+        await sim.cluster.client.patch(NODES, "sim-0", {"metadata": {"labels": {"news": str(number)}}})
+    await sim.settled()
+    assert simulator.counters.node_reports == before
+
+
+async def test_a_lease_that_somebody_has_deleted_comes_back(sim):
+    await sim.start()
+    await sim.cluster.client.delete(LEASES, "sim-0", "kube-node-lease")
+    await sim.after(21)
+    (lease,) = await sim.cluster.list(LEASES, "kube-node-lease")
+    assert lease["spec"]["holderIdentity"] == "sim-0"
+
+
+async def test_a_status_shows_what_a_container_was_granted_and_mounts(sim):
+    await sim.start()
+    mounts = [{"name": "v", "mountPath": "/v", "readOnly": True}, {"name": "v", "mountPath": "/w"}]
+    resources = {"requests": {"cpu": "1"}, "limits": {"cpu": "2"}}
+    one = {"name": "c", "image": "x", "resources": resources, "volumeMounts": mounts}
+    told = container(await sim.pod("one", containers=[one], volumes=[{"name": "v", "emptyDir": {}}]))
+    assert told["allocatedResources"] == {"cpu": "1"}
+    assert told["resources"] == resources
+    by_path = {mount["mountPath"]: mount for mount in told["volumeMounts"]}
+    assert by_path["/v"] == {"name": "v", "mountPath": "/v", "readOnly": True, "recursiveReadOnly": "Disabled"}
+    assert by_path["/w"] == {"name": "v", "mountPath": "/w"}
+    assert "resources" not in container(await sim.pod("two"))
+
+
+async def test_addresses_of_pods_that_are_deleted_at_once_are_free_again(sim):
+    await sim.start({"nodes": [{"name": "n", "capacity": {"cpu": 1, "memory": "1Gi", "pods": 1}}]})
+    addresses = sim.simulator.nodes["sim-0"].addresses
+    first = await sim.pod("one")
+    while addresses.take():
+        pass
+    await sim.cluster.client.delete(PODS, "one", "default", DeleteOptions(grace_seconds=0))
+    await sim.settled()
+    assert addresses.take() == first["status"]["podIP"]
+    assert addresses.take() == ""
+
+
 async def test_a_name_that_somebody_else_has_is_refused(sim):
     await sim.cluster.node("sim-0")
     simulator = Simulator(sim.cluster.client, sim.cluster.clock, read({}), "sim", 1)
