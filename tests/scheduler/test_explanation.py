@@ -7,10 +7,12 @@ import pytest
 from sampan_master.scheduler.config import SchedulerConfig
 from sampan_master.scheduler.explanation import why
 from sampan_master.scheduler.planner import Planner
-from sampan_master.scheduler.plugins import node_affinity
+from sampan_master.scheduler.plugins import node_affinity, resources_fit
 from sampan_master.scheduler.plugins.plugin import Filter, Plugin, Refusal, Scope
 from sampan_master.scheduler.profile import Profile
-from sample_objects import host, is_, node, pod, required, select_node, spread, term
+from sampan_master.scheduler.remedies import amount_text
+from sampan_master.scheduler.signature import signature
+from sample_objects import HOSTNAME, host, is_, node, pod, preferred, required, select_node, spread, term
 
 SCHEDULER = "default-scheduler"
 GPU = {"key": "gpu", "value": "yes", "effect": "NoSchedule"}
@@ -321,3 +323,69 @@ def test_a_taken_port_names_who_has_it():
         twin["metadata"]["ownerReferences"] = replica("z")["metadata"]["ownerReferences"]
     (fix,) = fixes(asked([small("a")], *twins))
     assert fix.endswith("each node takes one of these pods: ask for fewer, or add a node")
+
+
+def test_amounts_are_told_as_a_manifest_has_them():
+    texts = [amount_text("B", value) for value in (0, 5, 2048, 3 * 2**20, 2**30, 10 * 2**30 + 7, 11 * 2**20 + 1, 1500)]
+    assert texts == ["0", "5", "2Ki", "3Mi", "1Gi", "10Gi", "11Mi", "1500"]
+    assert [amount_text("m", value) for value in (0, 250, 2000)] == ["0", "250m", "2"]
+    assert [amount_text("", value) for value in (0, 1024)] == ["0", "1024"]
+    for resource, told in (
+        ("memory", "2Gi"),
+        ("ephemeral-storage", "2Gi"),
+        ("hugepages-2Mi", "2Gi"),
+        ("x/y", str(2**31)),
+    ):
+        assert resources_fit.quantity_text(resource, 2**31) == told
+    assert resources_fit.quantity_text("memory", 2**20 + 1) == str(2**20 + 1)
+
+
+def affinity_term(operator, *values, **more):
+    requirement = {"key": "app", "operator": operator} | ({"values": list(values)} if values else {})
+    return term("zone", {"matchExpressions": [requirement]}, **more)
+
+
+@pytest.mark.parametrize(
+    ("of", "need"),
+    [
+        (affinity_term("In", "a"), "a pod with app=a in its zone"),
+        (affinity_term("In", "a", "b"), "a pod with app in (a, b) in its zone"),
+        (affinity_term("NotIn", "a", "b"), "a pod with app not in (a, b) in its zone"),
+        (affinity_term("Exists"), "a pod with app exists in its zone"),
+        (affinity_term("DoesNotExist"), "a pod with no app in its zone"),
+        (affinity_term("Exists", namespaces=["red", "blue"]),
+         "a pod with app exists of namespace blue, red in its zone"),
+        (affinity_term("Exists", namespaceSelector={}), "a pod with app exists of any namespace in its zone"),
+        (affinity_term("Exists", namespaceSelector=is_(team="x")),
+         "a pod with app exists of namespaces with team=x in its zone"),
+    ],
+)  # fmt: skip
+def test_affinity_is_told_as_a_person_would_say_it(of, need):
+    wanted = pending(affinity={"podAffinity": required(of)})
+    if of["labelSelector"]["matchExpressions"][0]["operator"] in ("NotIn", "DoesNotExist"):
+        wanted["metadata"]["labels"] = {"app": "a"}  # else it would be the first of those that it wants to be near to
+    (refusal,) = asked([host("a", "z1")], wanted)["refusals"]
+    assert refusal["need"] == need
+
+
+def test_a_pod_whose_own_anti_affinity_forbids_another_is_named_and_no_other_is():
+    shy = pod(
+        "shy", labels={"app": "shy"}, nodeName="a", affinity={"podAntiAffinity": required(term("zone", is_(app="w")))}
+    )
+    fond = pod("fond", nodeName="a", affinity={"podAffinity": preferred((5, term("zone", is_(app="w"))))})
+    far = pod("far", nodeName="a", affinity={"podAntiAffinity": required(term(HOSTNAME, is_(app="other")))})
+    wanted = pending()
+    wanted["metadata"]["labels"] = {"app": "w"}
+    (refusal,) = asked([host("a", "z1")], wanted, fond, far, shy)["refusals"]
+    assert refusal["have"] == "pod default/shy forbids it in zone=z1"
+    assert refusal["need"] == "no pod in its zone whose anti-affinity forbids this one"
+
+
+def test_a_pod_that_names_its_node_is_refused_by_the_others():
+    made = planner_of(small("a"), small("b"))
+    of = signature(pending(), "b")
+    engine = made.engines[SCHEDULER]
+    assert engine.feasible(of)
+    (refusal,) = [each for each in engine.refusals(of) if each.plugin == "NodeName"]
+    assert (refusal.rows.tolist(), refusal.need, refusal.words) == ([0], "node b", ("a",))
+    assert not engine.feasible(signature(pending(), "gone"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from sampan_api.client import SERVICES
 from sampan_api.errors import BadRequest, ServiceUnavailable
 from sampan_master.scheduler.answers import Answers
 from sampan_master.scheduler.config import SchedulerConfig
 from sampan_master.scheduler.planner import Planner
-from sample_objects import node, pod
+from sample_objects import HOSTNAME, host, is_, node, pod, required
 
 SCHEDULER = "default-scheduler"
 
@@ -217,3 +218,60 @@ async def test_the_copy_decides_as_the_planner_itself_does():
             )
     done = {p["metadata"]["name"]: real.cluster.placed(p["metadata"]["uid"]) for p in given}
     assert {p["name"]: p["node"] for p in answer["pods"]} == {n: p.node if p else "" for n, p in done.items()}
+
+
+def service(name, **selector):
+    metadata = {"name": name, "namespace": "default"}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": selector}}
+
+
+def labelled(obj, **labels):
+    return {**obj, "metadata": {**obj["metadata"], "labels": labels}}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a service of the cluster", "a service of the manifests"])
+async def test_pods_of_a_service_are_spread_whoever_knows_it(known):
+    """Without the service the emptier node is the better one."""
+    nodes = [host("a", cpu="4", memory="8Gi", pods="10"), host("b", cpu="4", memory="8Gi", pods="10")]
+    there = labelled(placed("web-0", "a", "100m"), app="web")
+    planner = planner_of(*nodes, there, placed("other", "b", "500m"))
+    given = labelled(waiting("web-1", "100m"), app="web")
+    assert fates(await ask(planner, given)) == [("web-1", "a", [])]
+    if known:
+        planner.cluster.workloads.put(SERVICES, service("web", app="web"))
+        assert fates(await ask(planner, given)) == [("web-1", "b", [])]
+    else:
+        assert fates(await ask(planner, service("web", app="web"), given)) == [("web-1", "b", [])]
+
+
+async def test_a_namespace_of_the_manifests_is_known_by_its_labels():
+    """Affinity may ask for pods of namespaces with labels."""
+    near = {"topologyKey": HOSTNAME, "labelSelector": is_(app="db"), "namespaceSelector": is_(team="x")}
+    asking = waiting("web", "100m", affinity={"podAffinity": required(near)})
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "data", "labels": {"team": "x"}}}
+    db = labelled(waiting("db", "100m", nodeName="b"), app="db")
+    db["metadata"]["namespace"] = "data"
+    planner = planner_of(host("a"), host("b"))
+    assert [fate[1] for fate in fates(await ask(planner, db, asking))] == ["b", ""]
+    assert [fate[1] for fate in fates(await ask(planner, namespace, db, asking))] == ["b", "b"]
+
+
+async def test_a_pod_that_goes_somewhere_says_nothing_of_where_it_would_not():
+    (told,) = (await ask(planner_of(small("a"), small("b", "0")), waiting("w", "1")))["pods"]
+    assert set(told) == {"namespace", "name", "from", "node", "scheduler", "evicts"}
+
+
+async def test_after_the_scheduler_has_gone_nothing_is_answered_any_more():
+    answers = Answers()
+    with answers.at_work(planner_of(small("a")), SchedulerConfig()):
+        assert await answers.whatif([], draft)
+    with pytest.raises(ServiceUnavailable):
+        await answers.whatif([], draft)
+
+
+async def test_nothing_is_drafted_while_no_scheduler_is_at_work():
+    async def never(obj):
+        raise AssertionError(obj)
+
+    with pytest.raises(ServiceUnavailable):
+        await Answers().whatif([waiting("w", "1")], never)
