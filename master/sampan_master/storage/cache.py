@@ -93,8 +93,8 @@ class Cache:
         self._marks: deque[tuple[float, int]] = deque()
         self._order = count()
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._asking: asyncio.Task[int] | None = None
-        self._next: asyncio.Task[int] | None = None
+        self._askers: list[asyncio.Future[int]] = []
+        self._asking: asyncio.Task[None] | None = None
         self._touching: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
         self._reloading: asyncio.Task[None] | None = None
@@ -107,7 +107,7 @@ class Cache:
         await self._caught_up()
 
     async def stop(self) -> None:
-        all_tasks = (self._reloading, self._follower, self._asking, self._next, self._touching)
+        all_tasks = (self._reloading, self._follower, self._asking, self._touching)
         tasks = [task for task in all_tasks if task is not None]
         for task in tasks:
             task.cancel()
@@ -132,11 +132,11 @@ class Cache:
 
     async def fresh(self) -> int:
         """Returns when the cache has caught up with the store as of this call. Raises StoreUnavailable."""
-        if self._next is None:
-            self._next = asyncio.create_task(self._ask(self._asking), name="cache freshness")
-            self._next.add_done_callback(_retrieve)
-        revision = await asyncio.shield(self._next)
-        await self._reach(revision)
+        asked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._askers.append(asked)
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask(), name="cache freshness")
+        await self._reach(await asked)
         return self._revision
 
     async def at_least(self, revision: int, timeout: float = 3.0) -> int:
@@ -360,11 +360,29 @@ class Cache:
             table.forget(revision)
         self._advance(revision)
 
-    async def _ask(self, before: asyncio.Task[int] | None) -> int:
-        if before is not None:
-            await asyncio.wait([before])
-        # Who comes from here on needs an answer to a later question.
-        self._asking, self._next = self._next, None
+    async def _ask(self) -> None:
+        """One question after the other, as long as somebody waits for an answer."""
+        askers: list[asyncio.Future[int]] = []
+        try:
+            while self._askers:
+                askers, self._askers = self._askers, []
+                try:
+                    revision = await self._store_revision()
+                except Exception as error:
+                    for asker in askers:
+                        if not asker.done():
+                            asker.set_exception(error)
+                else:
+                    for asker in askers:
+                        if not asker.done():
+                            asker.set_result(revision)
+        finally:
+            self._asking = None
+            for asker in (*askers, *self._askers):
+                asker.cancel()
+
+    async def _store_revision(self) -> int:
+        """As of this call. Raises StoreUnavailable."""
         seen = self._revision
         revision = await self._store.revision()
         if revision < seen:
@@ -417,7 +435,7 @@ async def _stored(store: Store, prefix: str, revision: int, start: str) -> list[
     return entries
 
 
-def _retrieve(task: asyncio.Task[int] | asyncio.Task[None]) -> None:
+def _retrieve(task: asyncio.Task[None]) -> None:
     """Takes the error of a task whose waiters may all have gone, so that asyncio does not complain."""
     if not task.cancelled():
         task.exception()
