@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from fastapi import FastAPI
 from sampan_api.client import UserInfo
@@ -28,12 +27,13 @@ from sampan_master.apiserver.resources import problems
 
 log = logging.getLogger(__name__)
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+Answer = Callable[[ApiRequest], Awaitable[None]]
 
 
 class Handler:
     """A function of `ApiRequest` as an ASGI application, its errors answered as Status. Documents are only read."""
 
-    def __init__(self, function: Callable[[ApiRequest], Awaitable[None]], *, any_method: bool = False) -> None:
+    def __init__(self, function: Answer, *, any_method: bool = False) -> None:
         self._function = function
         self._any_method = any_method
 
@@ -50,7 +50,7 @@ class Handler:
 class Door:
     """Puts the user into the scope and refuses what the user may not do; whoever stands behind it asks no more."""
 
-    def __init__(self, app: Asgi, resources: Asgi, authenticator: Authenticator, metrics: Metrics) -> None:
+    def __init__(self, app: Asgi, resources: Answer, authenticator: Authenticator, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
         self._resources = resources
@@ -58,12 +58,17 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         measured = scope["sampan.measured"] = Measured(self._metrics, scope["method"])
+        request = ApiRequest(scope, receive, send)
         try:
-            await self._serve(scope, receive, send)
+            if await self._answered(request):
+                return
+            await self._app(scope, receive, send)
+        except ConnectionResetError:
+            # A client that goes away in the middle of its request is nobody's fault and needs no answer.
+            pass
         except Exception as error:
             # What nobody foresaw. The traceback goes to the log, the client gets a Status.
-            log.error("unhandled error in %s %s", scope["method"], scope["path"], exc_info=error)
-            request = ApiRequest(scope, receive, send)
+            log.error("unhandled error in %s %s", request.method, request.path, exc_info=error)
             if measured.code:
                 request.abort()
             else:
@@ -72,19 +77,18 @@ class Door:
         finally:
             measured.done()
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = ApiRequest(scope, receive, send)
+    async def _answered(self, request: ApiRequest) -> bool:
+        """False when it is for the routes to answer."""
         try:
-            scope["user"] = await self._identify(request)
-            if not _decided(scope["user"], request.path):
-                authorization.authorise(scope["user"], asked(request.method, request.path, request.query))
+            request.user = await self._identify(request)
+            if not _decided(request.user, request.path):
+                authorization.authorise(request.user, asked(request.method, request.path, request.query))
+            if not _is_resource(request.segments):
+                return False
+            await self._resources(request)
         except ApiError as error:
             await request.answer_error(error)
-            return
-        app = self._resources if _is_resource(scope["path"]) else self._app
-        # A client that goes away in the middle of its request is nobody's fault and needs no answer.
-        with suppress(ConnectionResetError):
-            await app(scope, receive, send)
+        return True
 
     async def _identify(self, request: ApiRequest) -> UserInfo:
         protocol = request.scope.get("extensions", {}).get(EXTENSION)
@@ -105,13 +109,12 @@ def _decided(user: UserInfo, path: str) -> bool:
     )
 
 
-def _is_resource(path: str) -> bool:
+def _is_resource(segments: list[str]) -> bool:
     """Whether the path goes at least as deep as a group's version."""
-    segments = path.strip("/").split("/")
     return (segments[0] == "api" and len(segments) > 1) or (segments[0] == "apis" and len(segments) > 2)
 
 
-def build(authenticator: Authenticator, resources: Asgi, routes: dict[str, Asgi], metrics: Metrics) -> Asgi:
+def build(authenticator: Authenticator, resources: Answer, routes: dict[str, Asgi], metrics: Metrics) -> Asgi:
     """`resources` gets `/api/v1` and `/apis/<group>/<version>` and all below; `routes`: path pattern -> the rest."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for path, endpoint in routes.items():

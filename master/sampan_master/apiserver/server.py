@@ -170,7 +170,7 @@ class ApiServer:
         reader = ServiceAccountTokens(self._issuer, self._storage.cache, self._clock)
         authenticator = Authenticator(self._config.tokens, self._issuer.issuer, reader)
         groups = ApiGroups(discovery, endpoint, Reviews(authenticator, self._clock.now))
-        return build(authenticator, groups, routes, metrics)
+        return build(authenticator, groups.answer, routes, metrics)
 
     def _objects(self) -> dict[str, int]:
         sizes = self._storage.cache.sizes()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sampan_api.errors import ApiError, BadRequest, MethodNotAllowed
+from sampan_api.errors import BadRequest, MethodNotAllowed
 
 from sampan_master.apiserver.auth.reviews import REVIEWS, Reviews
 from sampan_master.apiserver.discovery.groups import Discovery, Virtual
 from sampan_master.apiserver.encoding.decoding import read_object
 from sampan_master.apiserver.encoding.options import write_options
 from sampan_master.apiserver.handlers.endpoint import ResourceEndpoint
-from sampan_master.apiserver.http.requests import ApiRequest, Receive, Scope, Send
+from sampan_master.apiserver.http.requests import ApiRequest
 from sampan_master.apiserver.registry.preparing import WRONG_NAMESPACE
 from sampan_master.apiserver.resources import problems
 
@@ -23,26 +23,19 @@ class ApiGroups:
         self._reviews = reviews
         self._kinds = {(one.group, one.version, one.plural): one for one in REVIEWS}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        segments = scope["path"].strip("/").split("/")
-        group, version, rest = (
-            ("", segments[1], segments[2:]) if segments[0] == "api" else (segments[1], segments[2], segments[3:])
-        )
+    async def answer(self, request: ApiRequest) -> None:
+        root, *segments = request.segments
+        group = "" if root == "api" else segments.pop(0)
+        version, *rest = segments
         kind = self._review_of(group, version, rest)
-        if rest and kind is None:
-            if self._discovery.is_group(group):
-                await self._endpoint(scope, receive, send)
-            else:
-                await ApiRequest(scope, receive, send).answer_text("404 page not found\n", 404)
-            return
-        request = ApiRequest(scope, receive, send)
-        try:
-            if kind is not None:
-                await self._review(request, kind, rest[1] if kind.namespaced else "")
-            else:
-                await self._resources(request, group, version)
-        except ApiError as error:
-            await request.answer_error(error)
+        if kind is not None:
+            await self._review(request, kind, rest[1] if kind.namespaced else "")
+        elif not self._discovery.is_group(group):
+            await request.answer_text("404 page not found\n", 404)
+        elif rest:
+            await self._endpoint.answer(request, group, version, rest)
+        else:
+            await self._resources(request, group, version)
 
     def _review_of(self, group: str, version: str, rest: list[str]) -> Virtual | None:
         within = len(rest) == 3 and rest[0] == "namespaces"
@@ -52,9 +45,6 @@ class ApiGroups:
         return kind if kind is not None and kind.namespaced is within else None
 
     async def _resources(self, request: ApiRequest, group: str, version: str) -> None:
-        if not self._discovery.is_group(group):
-            await request.answer_text("404 page not found\n", 404)
-            return
         if request.method != "GET":
             raise MethodNotAllowed(problems.NO_METHOD, {})
         content: dict[str, Any] = self._discovery.legacy_resources(group, version)

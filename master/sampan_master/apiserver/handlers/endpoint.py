@@ -1,7 +1,7 @@
 """The generic handlers: every verb of every resource comes through `ResourceEndpoint`.
 
-An ASGI application of its own below `/api/v1` and `/apis/<group>/<version>`: resolve the path, answer.
-Who may not ask was refused at the door (`app.py`).
+Below `/api/v1` and `/apis/<group>/<version>`: resolve the path, answer. Who may not ask was refused at the door
+(`app.py`), which also answers what is raised here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sampan_master.apiserver.handlers.delete_requests import gone_status, read_d
 from sampan_master.apiserver.handlers.pod_streams import PodStreams
 from sampan_master.apiserver.handlers.routing import Target, resolve
 from sampan_master.apiserver.handlers.watch_streams import WatchStreams
-from sampan_master.apiserver.http.requests import ApiRequest, Receive, Scope, Send
+from sampan_master.apiserver.http.requests import ApiRequest
 from sampan_master.apiserver.registry.applying import APPLY, read_configuration
 from sampan_master.apiserver.registry.listing import Page, list_options, list_page, whole_body
 from sampan_master.apiserver.registry.patching import Patch
@@ -69,19 +69,8 @@ class ResourceEndpoint:
             "deletecollection": self._delete_collection,
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = ApiRequest(scope, receive, send)
-        try:
-            await self._serve(request)
-        except ApiError as error:
-            await request.answer_error(error)
-
-    async def _serve(self, request: ApiRequest) -> None:
-        _, _, path = request.path.partition("/api")
-        segments = path.strip("/").split("/")
-        group, version, *rest = segments if path.startswith("s/") else ("", *segments)
-        if path.startswith("s/"):
-            group, version, *rest = path[2:].strip("/").split("/")
+    async def answer(self, request: ApiRequest, group: str, version: str, rest: list[str]) -> None:
+        """`rest`: what the path says behind the version. Raises ApiError."""
         target = resolve(self._resources, group, version, rest)
         if target.type.deprecated:
             request.standing_warnings = (target.type.deprecated,)

@@ -38,6 +38,7 @@ class ApiRequest:
         self._send = send
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.segments = self.path.strip("/").split("/")
         if "sampan.headers" not in scope:
             # The first of a name counts, as for Go's readers of headers.
             scope["sampan.headers"] = dict(reversed(scope["headers"]))
@@ -54,6 +55,10 @@ class ApiRequest:
     def user(self) -> UserInfo:
         user: UserInfo = self.scope["user"]
         return user
+
+    @user.setter
+    def user(self, user: UserInfo) -> None:
+        self.scope["user"] = user
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
