@@ -61,7 +61,10 @@ class Measured:
         streamed = self.labels.subresource in _STREAMED
         metrics.requests[self.labels, self.code or (101 if streamed else _NOBODY_LEFT)] += 1
         if not streamed:
-            metrics.durations.setdefault(self.labels, Histogram(_BUCKETS)).add(time.perf_counter() - self._began)
+            durations = metrics.durations.get(self.labels)
+            if durations is None:
+                durations = metrics.durations[self.labels] = Histogram(_BUCKETS)
+            durations.add(time.perf_counter() - self._began)
 
 
 class Metrics:
