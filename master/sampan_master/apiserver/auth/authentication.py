@@ -40,14 +40,14 @@ class Authenticator:
     """`audience` is the API server's own name as a receiver of tokens; `reader` knows service accounts'."""
 
     def __init__(self, tokens: Mapping[str, UserInfo], audience: str, reader: TokenReader) -> None:
-        self._tokens = dict(tokens)
+        self._tokens = {token.encode(): authenticated(user) for token, user in tokens.items()}
         self._audience = audience
         self._reader = reader
 
     async def identify(self, certificate: UserInfo | None, authorization: str) -> UserInfo:
-        """Raises Unauthorized."""
+        """`certificate`: whom a verified one names, `authenticated`. Raises Unauthorized."""
         if certificate is not None:
-            return _authenticated(certificate)
+            return certificate
         if not authorization:
             return UserInfo(ANONYMOUS, [UNAUTHENTICATED])
         scheme, _, token = authorization.partition(" ")
@@ -62,16 +62,17 @@ class Authenticator:
         """Raises InvalidToken. Without `audiences`, the API server's own is meant."""
         asked = audiences or [self._audience]
         if self._audience in asked:
+            shown = token.encode()
             for known, user in self._tokens.items():
-                if hmac.compare_digest(known.encode(), token.encode()):
-                    return Verified(_authenticated(user), [self._audience])
+                if hmac.compare_digest(known, shown):
+                    return Verified(user, [self._audience])
         verified = await self._reader.read(token, asked)
         if verified is not None:
-            return verified._replace(user=_authenticated(verified.user))
+            return verified._replace(user=authenticated(verified.user))
         raise InvalidToken("invalid bearer token")
 
 
-def _authenticated(user: UserInfo) -> UserInfo:
+def authenticated(user: UserInfo) -> UserInfo:
     if AUTHENTICATED in user.groups:
         return user
     return replace(user, groups=[*user.groups, AUTHENTICATED])

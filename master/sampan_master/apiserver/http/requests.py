@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
-from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -18,15 +16,17 @@ from sampan_master.apiserver.encoding.options import first
 from sampan_master.apiserver.encoding.representations import JSON, Form, ListBody, encoded, pieces
 from sampan_master.apiserver.http import compression
 from sampan_master.apiserver.http.limits import Limits
-from sampan_master.apiserver.http.protocol import EXTENSION, ApiProtocol
+from sampan_master.apiserver.http.protocol import EXTENSION, ApiProtocol, Header
 from sampan_master.apiserver.http.warning_headers import warning_headers
+from sampan_master.apiserver.resources.generated_names import random_uuid
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Headers = tuple[Header, ...]
 
-_PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
+_PRETTY_AGENTS = (b"curl", b"Wget", b"Mozilla/5.0")
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
@@ -45,11 +45,15 @@ class ApiRequest:
         self.headers: dict[bytes, bytes] = scope["sampan.headers"]
         self.standing_warnings: tuple[str, ...] = ()
         """What every answer to this request warns of, before the warnings of its own."""
+        self._query: Mapping[str, list[str]] | None = None
+        self._accepted: Accepted | None = None
 
-    @cached_property
+    @property
     def query(self) -> Mapping[str, list[str]]:
-        query = self.scope["query_string"]
-        return parse_qs(query.decode(), keep_blank_values=True) if query else {}
+        if self._query is None:
+            query = self.scope["query_string"]
+            self._query = parse_qs(query.decode(), keep_blank_values=True) if query else {}
+        return self._query
 
     @property
     def user(self) -> UserInfo:
@@ -70,7 +74,9 @@ class ApiRequest:
 
     def accepted(self, *, watch: bool = False) -> Accepted:
         """Raises NotAcceptable."""
-        return negotiate(self.header(b"accept"), first(self.query, "includeObject"), watch=watch)
+        if self._accepted is None:
+            self._accepted = negotiate(self.header(b"accept"), first(self.query, "includeObject"), watch=watch)
+        return self._accepted
 
     @property
     def protocol(self) -> ApiProtocol:
@@ -116,7 +122,7 @@ class ApiRequest:
         status: int = 200,
         content_type: str = JSON,
         warnings: list[str] | None = None,
-        headers: tuple[tuple[bytes, bytes], ...] = (),
+        headers: Headers = (),
         compress: bool = True,
     ) -> None:
         if compress and len(data) > compression.THRESHOLD and self._accepts_gzip:
@@ -124,8 +130,7 @@ class ApiRequest:
             headers = (*headers, *compression.HEADERS)
         if status != 304:
             headers = (*headers, (b"content-length", b"%d" % len(data)))
-        await self._start(status, content_type, warnings, headers)
-        await self._send({"type": "http.response.body", "body": data})
+        await self.protocol.answer(status, self._headers(status, content_type, warnings, headers), data)
 
     async def answer_object(
         self, obj: bytes | dict[str, Any], *, status: int = 200, warnings: list[str] | None = None, media: str = JSON
@@ -157,10 +162,10 @@ class ApiRequest:
         asked = first(self.query, "pretty")
         if asked:
             return asked in _TRUE
-        return self.header(b"user-agent").startswith(_PRETTY_AGENTS)
+        return self.headers.get(b"user-agent", b"").startswith(_PRETTY_AGENTS)
 
     async def answer_error(self, error: ApiError) -> None:
-        headers: tuple[tuple[bytes, bytes], ...] = ()
+        headers: Headers = ()
         retry = (error.details or {}).get("retryAfterSeconds")
         if retry:
             headers = ((b"retry-after", str(retry).encode()),)
@@ -172,31 +177,24 @@ class ApiRequest:
     async def answer_text(self, text: str, status: int = 200) -> None:
         await self.answer(text.encode(), status=status, content_type="text/plain; charset=utf-8", headers=(_NO_SNIFF,))
 
-    async def stream(
-        self, chunks: AsyncIterator[bytes], content_type: str = JSON, headers: tuple[tuple[bytes, bytes], ...] = ()
-    ) -> None:
+    async def stream(self, chunks: AsyncIterator[bytes], content_type: str = JSON, headers: Headers = ()) -> None:
         """A chunked answer, each piece sent as it comes. The caller sees to it that `chunks` ends with the client."""
-        await self._start(200, content_type, None, headers)
+        sent = self._headers(200, content_type, None, headers)
+        await self._send({"type": "http.response.start", "status": 200, "headers": sent})
         async for chunk in chunks:
             await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._send({"type": "http.response.body", "body": b""})
 
-    async def _start(
-        self, status: int, content_type: str, warnings: list[str] | None, headers: tuple[tuple[bytes, bytes], ...]
-    ) -> None:
+    def _headers(self, status: int, content_type: str, warnings: list[str] | None, headers: Headers) -> list[Header]:
         self.scope["sampan.measured"].code = status
-        sent = [
-            (b"audit-id", str(uuid.uuid4()).encode()),
-            (b"content-type", content_type.encode()),
-            *headers,
-        ]
+        sent = [(b"audit-id", random_uuid().encode()), (b"content-type", content_type.encode()), *headers]
         if not any(name == b"cache-control" for name, _ in headers):
             sent.append((b"cache-control", b"no-cache, private"))
         if warnings or self.standing_warnings:
             sent += warning_headers([*self.standing_warnings, *(warnings or ())])
         if self.protocol.leaves_unread(self.scope, self.header(b"content-length")):
             sent.append((b"connection", b"close"))
-        await self._send({"type": "http.response.start", "status": status, "headers": sent})
+        return sent
 
 
 def _too_large(limits: Limits) -> RequestEntityTooLarge:

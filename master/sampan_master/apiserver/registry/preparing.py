@@ -5,8 +5,6 @@ Clients cannot set what is written here: uid, creationTimestamp, generation and 
 
 from __future__ import annotations
 
-import random
-import uuid
 from typing import Any
 
 from sampan_api.clock import rfc3339
@@ -14,7 +12,7 @@ from sampan_api.errors import ApiError, BadRequest
 from sampan_api.meta import Object
 
 from sampan_master.apiserver.encoding.go_numbers import parse_uint
-from sampan_master.apiserver.resources.generated_names import generated_name
+from sampan_master.apiserver.resources.generated_names import generated_name, random_uuid
 from sampan_master.apiserver.resources.resource_type import ResourceType
 
 _ORDER = (
@@ -38,11 +36,6 @@ _ORDER = (
 WRONG_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 
 
-def new_uid() -> str:
-    """A UUID of version 4 from the same source as names, so that a cluster in memory is repeatable by its seed."""
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))
-
-
 def place(rt: ResourceType, namespace: str, obj: Object) -> None:
     """Puts the object into the namespace of the request. Raises BadRequest when it names another one."""
     metadata = obj["metadata"]
@@ -56,7 +49,7 @@ def place(rt: ResourceType, namespace: str, obj: Object) -> None:
 
 def for_create(rt: ResourceType, obj: Object, now: float) -> None:
     metadata = {field: obj["metadata"].get(field) for field in _ORDER}
-    metadata["uid"] = new_uid()
+    metadata["uid"] = random_uuid()
     metadata["creationTimestamp"] = rfc3339(now)
     for field in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"):
         metadata[field] = None
