@@ -492,13 +492,14 @@ async def test_an_event_before_its_answer_has_the_writers_object():
     await store.cache.start()
     storage = Storage(store, store.cache)
     made = pod("a")
+    made["spec"]["hostname"] = name = "".join(["host", "name"])
     created = await storage.create(key("a"), made)
     assert store.seen
     assert created is store.cache.get(key("a"))
-    assert created.obj["spec"] is made["spec"]
+    assert created.obj["spec"]["hostname"] is name
     changed = await storage.update(key("a"), lambda entry: {**entry.obj, "status": {"phase": "Running"}})
     assert store.seen
-    assert changed.obj["spec"] is made["spec"]
+    assert changed.obj["spec"] is created.obj["spec"]
     assert changed.obj == orjson.loads(changed.data)
     with pytest.raises(KeyExists):
         await storage.create(key("a"), pod("a"))

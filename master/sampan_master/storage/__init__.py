@@ -6,6 +6,7 @@
     watcher.py   Watcher: one reader's queue of changes
     past.py      PastWatcher: one that begins before the cache's history
     entry.py     Entry: one object at one revision, decoded and encoded once
+    sharing.py   equal parts of objects once in memory
     change.py    Change: one watch event, shared by all watchers
     store.py     Store: the protocol of etcd that is used, and its errors
     etcd.py      EtcdStore          memory.py  MemoryStore

@@ -33,6 +33,7 @@ from sampan_master.storage.change import Change, Matches
 from sampan_master.storage.entry import Entry, read_entry, with_resource_version
 from sampan_master.storage.keys import REGISTRY, resource_prefix, table_of
 from sampan_master.storage.past import PastWatcher
+from sampan_master.storage.sharing import NOTHING, shared
 from sampan_master.storage.store import (
     Compacted,
     FutureRevision,
@@ -89,7 +90,7 @@ class Cache:
         self._revision = 0
         self._floor = 0
         self._expected: dict[str, Entry] = {}
-        self._sent: dict[str, tuple[bytes, Object]] = {}
+        self._sent: dict[str, tuple[bytes, Object, Object]] = {}
         self._marks: deque[tuple[float, int]] = deque()
         self._order = count()
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -206,9 +207,10 @@ class Cache:
         self._expected[entry.key] = entry
         return entry
 
-    def sending(self, key: str, value: bytes, obj: Object) -> None:
-        """A write of ours is on its way. Its event often comes before its answer, and need not be decoded then."""
-        self._sent[key] = value, obj
+    def sending(self, key: str, value: bytes, obj: Object, before: Object = NOTHING) -> None:
+        """A write of ours is on its way, of `obj` in the place of `before`. Its event often comes before its answer,
+        and need not be decoded then."""
+        self._sent[key] = value, obj, before
 
     def answered(self, key: str, value: bytes) -> None:
         """The write is done, or has failed."""
@@ -277,7 +279,7 @@ class Cache:
         sent = self._sent.get(key)
         if sent is None or sent[0] != value:
             return None
-        return Entry(key, revision, value, with_resource_version(sent[1], revision))
+        return Entry(key, revision, value, shared(with_resource_version(sent[1], revision), sent[2]))
 
     def _advance(self, revision: int) -> None:
         self._revision = max(self._revision, revision)

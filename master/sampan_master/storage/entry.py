@@ -14,13 +14,12 @@ from typing import Any
 import orjson
 from sampan_api.meta import Object
 
+from sampan_master.storage.sharing import shared
+
 log = logging.getLogger(__name__)
 
 _HEAD = b'"metadata":{'
 _FIRST = ("kind", "apiVersion", "metadata")
-_FIELD_SETS: dict[bytes, Object] = {}
-"""Sets of managed fields by their JSON; not all that live, but the ones that come again and again."""
-_FIELD_SETS_KEPT = 2048
 
 
 class Entry:
@@ -44,8 +43,7 @@ class Entry:
     @property
     def obj(self) -> Object:
         if self._obj is None:
-            obj: Object = orjson.loads(self.data)
-            self._obj = {**obj, "metadata": _with_shared_fields(obj["metadata"])}
+            self._obj = shared(orjson.loads(self.data))
         return self._obj
 
     @property
@@ -110,27 +108,7 @@ def with_resource_version(obj: Object, revision: int) -> Object:
     head: Object = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
     metadata: Object = {"resourceVersion": str(revision)}
     metadata.update((k, v) for k, v in obj["metadata"].items() if k != "resourceVersion")
-    return {**head, "metadata": _with_shared_fields(metadata), **rest}
-
-
-def _with_shared_fields(metadata: Object) -> Object:
-    """Equal sets of managed fields once in memory: all pods of a template have the same, and decoded they are larger
-    than the rest of the pod."""
-    owners = metadata.get("managedFields")
-    if not owners:
-        return metadata
-    shared = [{**owner, "fieldsV1": _shared(owner["fieldsV1"])} if "fieldsV1" in owner else owner for owner in owners]
-    return {**metadata, "managedFields": shared}
-
-
-def _shared(fields: Object) -> Object:
-    text = orjson.dumps(fields)
-    known = _FIELD_SETS.get(text)
-    if known is None:
-        if len(_FIELD_SETS) >= _FIELD_SETS_KEPT:
-            _FIELD_SETS.clear()
-        known = _FIELD_SETS[text] = fields
-    return known
+    return {**head, "metadata": metadata, **rest}
 
 
 def _metadata_at(value: bytes) -> int:

@@ -19,6 +19,7 @@ from sampan_api.meta import Object
 
 from sampan_master.storage.cache import Cache
 from sampan_master.storage.entry import Entry, encode, with_resource_version
+from sampan_master.storage.sharing import NOTHING, shared
 from sampan_master.storage.store import KeyMissing, KeyValue, RevisionMismatch, Store, Unwritten, WrittenMeanwhile
 
 ChangeFunction: TypeAlias = Callable[[Entry], Object | None]
@@ -66,7 +67,7 @@ class Storage:
                 current, sure = await self._read(key), True
                 continue
             value = encode(changed)
-            self.cache.sending(key, value, changed)
+            self.cache.sending(key, value, changed, current.obj)
             try:
                 revision = await self._store.update(key, value, expected=current.revision, ttl=ttl, given=given)
             except RevisionMismatch as lost:
@@ -78,7 +79,7 @@ class Storage:
                 continue
             finally:
                 self.cache.answered(key, value)
-            return self._written(key, revision, value, changed)
+            return self._written(key, revision, value, changed, current.obj)
 
     async def delete(self, key: str, check: CheckFunction | None = None) -> Entry:
         """The last state under the deletion's revision. Raises KeyMissing, and whatever `check` raises."""
@@ -107,11 +108,11 @@ class Storage:
     async def _read(self, key: str) -> Entry:
         return _entry(key, await self._store.get(key))
 
-    def _written(self, key: str, revision: int, value: bytes, obj: Object) -> Entry:
+    def _written(self, key: str, revision: int, value: bytes, obj: Object, before: Object = NOTHING) -> Entry:
         known = self.cache.get(key)
         if known is not None and known.revision == revision and known.is_decoded:
             return known
-        return self.cache.expect(Entry(key, revision, value, with_resource_version(obj, revision)))
+        return self.cache.expect(Entry(key, revision, value, shared(with_resource_version(obj, revision), before)))
 
 
 def _entry(key: str, found: KeyValue | None) -> Entry:

@@ -31,6 +31,9 @@ class FieldValidation(StrEnum):
     STRICT = "Strict"
 
 
+_VALIDATIONS = ("", *FieldValidation)
+
+
 @dataclass(slots=True)
 class WriteOptions:
     """`user` is who writes; `warnings` collects what the answer says in `Warning` headers."""
@@ -70,7 +73,7 @@ def write_options(query: Query, kind: str, user_agent: str = "", *, apply: bool 
     errors: list[FieldError] = []
     dry_run = _dry_run(query.get("dryRun") or [], errors)
     validation = first(query, "fieldValidation")
-    if validation not in ("", *FieldValidation):
+    if validation not in _VALIDATIONS:
         errors.append(unsupported("fieldValidation", validation, ("", "Ignore", "Strict", "Warn")))
         validation = ""
     manager = first(query, "fieldManager")
