@@ -9,6 +9,7 @@ decoded object is made when somebody first asks for it. To splice by position, s
 from __future__ import annotations
 
 import logging
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -97,18 +98,22 @@ def encode(obj: Object) -> bytes:
     metadata: dict[str, Any] = obj["metadata"]
     if "resourceVersion" in metadata:
         metadata = {k: v for k, v in metadata.items() if k != "resourceVersion"}
-    rest = {k: v for k, v in obj.items() if k not in _FIRST}
-    head: Object = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
-    return orjson.dumps({**head, "metadata": metadata, **rest})
+    return orjson.dumps(_with_metadata(obj, metadata))
 
 
 def with_resource_version(obj: Object, revision: int) -> Object:
     """A copy of `obj` (shallow off the changed path) in the key order `Entry.data` has."""
-    rest = {k: v for k, v in obj.items() if k not in _FIRST}
+    # The second naming leaves the key where the first one put it.
+    version: Object = {"resourceVersion": str(revision)}
+    return _with_metadata(obj, {**version, **obj["metadata"], **version})
+
+
+def _with_metadata(obj: Object, metadata: Object) -> Object:
+    """A copy of `obj` with this metadata; `kind`, `apiVersion` and `metadata` are its first fields."""
+    if tuple(islice(obj, len(_FIRST))) == _FIRST:
+        return {**obj, "metadata": metadata}
     head: Object = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
-    metadata: Object = {"resourceVersion": str(revision)}
-    metadata.update((k, v) for k, v in obj["metadata"].items() if k != "resourceVersion")
-    return {**head, "metadata": metadata, **rest}
+    return {**head, "metadata": metadata, **{k: v for k, v in obj.items() if k not in _FIRST}}
 
 
 def _metadata_at(value: bytes) -> int:

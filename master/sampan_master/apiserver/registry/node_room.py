@@ -40,6 +40,8 @@ class NodeRoom:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._bound: dict[str, _Use] = {}
+        self._resized: set[str] = set()
+        """Those of `_bound` whose status weighs: they hold more than their spec asks for."""
         self._reserved: dict[str, _Use] = {}
         self._used: dict[str, Counter[str]] = {}
         cache.observe(PODS, self._on_pod)
@@ -48,7 +50,7 @@ class NodeRoom:
         """Takes the room for a binding that is about to be written; why it cannot, or "". Idempotent for a pod."""
         uid = meta.uid(pod)
         self.release(uid)
-        use = self._use(pod, node)
+        use = _use(as_held(pod), node)
         allocatable = self._allocatable(node)
         if allocatable is not None:
             used = self._used.get(node, Counter())
@@ -69,6 +71,7 @@ class NodeRoom:
     def _on_pod(self, change: Change | None) -> None:
         if change is None:
             self._bound.clear()
+            self._resized.clear()
             self._reserved.clear()
             self._used.clear()
             return
@@ -76,9 +79,14 @@ class NodeRoom:
         if self._is_told_already(change, pod, uid):
             return
         gone = change.type is EventType.DELETED or has_ended(pod)
-        after = None if gone or not node_of(pod) else self._use(pod, node_of(pod))
+        held = as_held(pod)
+        after = None if gone or not node_of(pod) else _use(held, node_of(pod))
         if gone or after is not None:
             self.release(uid)
+        if after is not None and held is not pod:
+            self._resized.add(uid)
+        else:
+            self._resized.discard(uid)
         before = self._bound.get(uid)
         if before == after:
             return
@@ -97,13 +105,10 @@ class NodeRoom:
             and change.previous is not None
             and change.previous.obj["spec"] is pod["spec"]
             and uid in self._bound
+            and uid not in self._resized
             and not has_ended(pod)
-            and as_held(change.previous.obj) is change.previous.obj
             and as_held(pod) is pod
         )
-
-    def _use(self, pod: Object, node: str) -> _Use:
-        return _Use(node, (("pods", 1), *pod_requests(as_held(pod)).items()))
 
     def _allocatable(self, node: str) -> Amounts | None:
         entry = self._cache.get(object_key(NODES, "", node))
@@ -115,3 +120,8 @@ class NodeRoom:
             used[name] += sign * amount
         if not used["pods"]:
             del self._used[use.node]
+
+
+def _use(held: Object, node: str) -> _Use:
+    """Of a pod as it weighs there."""
+    return _Use(node, (("pods", 1), *pod_requests(held).items()))

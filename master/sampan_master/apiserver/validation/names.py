@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from sampan_api.names import (
@@ -61,8 +62,15 @@ def named(name: str, rule: NameRule, path: str, said: str = "") -> Errors:
 
 def label_map(labels: Mapping[str, str], path: str) -> Errors:
     for key, value in labels.items():
-        yield from complain(path, key, qualified_name(key))
-        yield from complain(path, value, label_value(value))
+        if not _is_label(key, value):
+            yield from complain(path, key, qualified_name(key))
+            yield from complain(path, value, label_value(value))
+
+
+@lru_cache(maxsize=4096)
+def _is_label(key: str, value: str) -> bool:
+    """Labels are looked at with each write of an object, and thousands of objects have the same."""
+    return not qualified_name(key) and not label_value(value)
 
 
 __all__ = [
