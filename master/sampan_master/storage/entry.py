@@ -29,8 +29,9 @@ class Entry:
     __slots__ = ("_metadata_at", "_obj", "data", "key", "revision")
 
     def __init__(self, key: str, revision: int, value: bytes, obj: Object | None = None) -> None:
-        """`value` is what the store holds; `obj`, when the caller has it decoded, already has the resourceVersion."""
-        at = _metadata_at(value)
+        """`value` is what the store holds; with `obj`, which has the resourceVersion already, it is what `encode` has
+        written of it and need not be looked at."""
+        at = _metadata_at(value) if obj is None else value.index(_HEAD)
         if at < 0:
             value, at = _in_order(orjson.loads(value))
         self.key = key

@@ -21,6 +21,7 @@ _PARTS: dict[bytes, Any] = {}
 """Parts by their JSON: not all that live, but those that come again and again. When there are too many, all are
 forgotten, and those that come are known anew."""
 
+_PARTED = (dict, list)
 NOTHING: Object = {}
 
 
@@ -28,12 +29,16 @@ def shared(obj: Object, before: Object = NOTHING) -> Object:
     """`obj` with the parts that others have too; it and `before`, what stood in its place, are not changed."""
     owners, known = (one.get("metadata", NOTHING).get("managedFields") for one in (obj, before))
     if owners and owners is not known:
-        told = [_owner(owner, known or ()) for owner in owners]
-        obj = {**obj, "metadata": {**obj["metadata"], "managedFields": told}}
+        entries = [_owner(owner, known or ()) for owner in owners]
+        obj = {**obj, "metadata": {**obj["metadata"], "managedFields": entries}}
     spec, old = obj.get("spec"), before.get("spec")
     if isinstance(spec, dict) and spec is not old:
         old = old if isinstance(old, dict) else NOTHING
-        obj = {**obj, "spec": {key: value if value is old.get(key) else _within(value) for key, value in spec.items()}}
+        told = {
+            key: _within(value) if isinstance(value, _PARTED) and value is not old.get(key) else value
+            for key, value in spec.items()
+        }
+        obj = {**obj, "spec": told}
     return obj
 
 
@@ -45,13 +50,13 @@ def _owner(owner: Object, known: Any) -> Object:
 
 def _within(value: Any) -> Any:
     if isinstance(value, list) and value and all(isinstance(item, dict) and "name" in item for item in value):
-        return [{key: _one(part) for key, part in item.items()} for item in value]
+        return [
+            {key: _one(part) if isinstance(part, _PARTED) else part for key, part in item.items()} for item in value
+        ]
     return _one(value)
 
 
 def _one(part: Any) -> Any:
-    if not isinstance(part, dict | list):
-        return part
     text = orjson.dumps(part)
     known = _PARTS.get(text)
     if known is None:
