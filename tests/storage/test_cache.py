@@ -28,6 +28,10 @@ def pod(name, namespace="default", node="", **labels):
     return {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": spec}
 
 
+def on(obj):
+    return obj["spec"].get("nodeName")
+
+
 def key(name, namespace="default"):
     return object_key("pods", namespace, name)
 
@@ -505,3 +509,20 @@ async def test_an_event_before_its_answer_has_the_writers_object():
         await storage.create(key("a"), pod("a"))
     await store.cache.stop()
     await store.close()
+
+
+async def test_a_change_of_long_ago_is_told_as_it_was(storage):
+    """Though its line and what stood there before are given up meanwhile."""
+    await storage.create(key("a"), pod("a", node="one"))
+    start = await storage.cache.fresh()
+    await storage.update(key("a"), lambda entry: pod("a", node="two"))
+    changes, gone = storage.cache.watch(PODS, start), storage.cache.watch(PODS, start, lambda obj: on(obj) == "one")
+    (change,), (left,) = await collect(changes, 1), await collect(gone, 1)
+    line, departure = change.line, left.line
+    assert change.previous.is_decoded
+    await asyncio.gather(*(storage.create(key(f"b{number}"), pod(f"b{number}")) for number in range(1000)))
+    await storage.cache.fresh()
+    assert not change.previous.is_decoded
+    again, gone = storage.cache.watch(PODS, start), storage.cache.watch(PODS, start, lambda obj: on(obj) == "one")
+    assert (await collect(again, 1))[0].line == line
+    assert (await collect(gone, 1))[0].line == departure

@@ -50,6 +50,12 @@ class Change:
             self._line = b'{"type":"%b","object":%b}\n' % (self.type.encode(), self.entry.data)
         return self._line
 
+    def shrink(self) -> None:
+        """Gives up what can be made again: few ask for a change of long ago."""
+        self._line = self._arrival = self._departure = None
+        if self.previous is not None:
+            self.previous.shrink()
+
     def seen_through(self, matches: Matches | None) -> Change | None:
         """What a watcher with this filter is told of the change; None when nothing."""
         if matches is None:

@@ -56,6 +56,10 @@ class Entry:
         """`obj` for one look at it: decoding is not kept, so that a walk over everything does not fill the memory."""
         return orjson.loads(self.data) if self._obj is None else self._obj
 
+    def shrink(self) -> None:
+        """Keeps the bytes alone; `obj` is decoded again for who asks."""
+        self._obj = None
+
     def decoded_by(self, twin: Entry) -> Entry:
         """Takes over the decoded object of an entry of the same key and revision."""
         if self._obj is None:

@@ -16,6 +16,9 @@ from sampan_master.storage.watcher import Watcher
 
 IndexFunction = Callable[[Object], str]
 
+_AT_HAND = 1000
+"""So many changes of a resource are kept encoded and with what stood there before decoded; older ones as bytes."""
+
 
 class Table:
     """History holds every change with a revision above `floor`."""
@@ -51,6 +54,8 @@ class Table:
     def tell(self, change: Change) -> None:
         """Keeps the change in the history and offers it to those it may concern."""
         self._history.append(change)
+        if len(self._history) >= _AT_HAND:
+            self._history[-_AT_HAND].shrink()
         if len(self._history) > self._history_events:
             self.floor = self._history.popleft().revision
         if not self._watchers:
