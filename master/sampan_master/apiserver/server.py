@@ -80,13 +80,11 @@ class ApiServerConfig:
 
 
 class ApiServer:
-    def __init__(
-        self, storage: Storage, config: ApiServerConfig, clock: Clock, streams: NodeStreams | None = None
-    ) -> None:
+    def __init__(self, storage: Storage, config: ApiServerConfig, clock: Clock) -> None:
         self._storage = storage
         self._config = config
         self._clock = clock
-        self._streams: NodeStreams = streams or NoNodes()
+        self._streams: NodeStreams = NoNodes()
         admission = Admission(storage.cache, toleration_seconds=config.default_toleration_seconds)
         self.registry = Registry(storage, clock, admission, event_ttl=config.event_ttl_seconds, network=config.network)
         self._issuer = TokenIssuer(config.token_key, config.issuer)
