@@ -1,5 +1,6 @@
 """Who is evicted, decided by the planner alone."""
 
+import pytest
 from sampan_api.clock import rfc3339
 from sampan_master.scheduler.config import SchedulerConfig
 from sampan_master.scheduler.planner import Bind, Evict, Planner, Refuse
@@ -142,6 +143,54 @@ def test_room_that_was_made_is_kept_from_lesser_pods_and_given_to_its_pod():
     assert isinstance(decision, Bind)
     assert decision.waiting.pod["metadata"]["name"] == "x"
     assert not made.cluster.nominated
+
+
+def test_who_loses_its_promise_to_a_more_important_pod_looks_for_another_node_at_once():
+    made = planner(node("n1"), node("n2"), pod("a", "4", 1, on="n1"), pod("b", "4", 5, on="n2"), pod("x", "3", 10))
+    assert made.next(0.0).node == "n1"
+    made.put_pod(pod("greater", "3", 20), 1.0)
+    assert [nominated.uid for nominated in made.next(1.0).displaced] == ["x"]
+    made.requeue(1.0)
+    decision = made.next(1.0)
+    assert isinstance(decision, Evict)
+    assert (decision.waiting.pod["metadata"]["name"], decision.node) == ("x", "n2")
+
+
+def test_room_whose_promise_is_taken_back_is_given_to_who_waits():
+    made = planner(node("n1"), pod("a", "4", 1, on="n1"), pod("x", "3", 10))
+    made.next(0.0)
+    made.remove_pod("a")
+    said = pod("x", "3", 10) | {"status": {"nominatedNodeName": "n1"}}
+    made.put_pod(pod("gate", "3", 10, schedulingGates=[{"name": "g"}]), 0.0)
+    made.queue.remove("x")
+    made.put_pod(said | {"spec": said["spec"] | {"schedulingGates": [{"name": "g"}]}}, 0.5)
+    made.put_pod(pod("lesser", "2", 5), 1.0)
+    assert isinstance(made.next(1.0), Refuse)
+    made.put_pod(pod("x", "3", 10, schedulingGates=[{"name": "g"}]), 2.0)
+    made.requeue(2.0)
+    assert isinstance(made.next(2.0), Bind)
+
+
+@pytest.mark.parametrize(
+    "opened", [{}, {"labels": {"kubernetes.io/hostname": "n1", "disk": "ssd"}}], ids=["taint", "label"]
+)
+def test_a_full_node_that_opens_is_tried_by_who_may_evict_there(opened):
+    taint = {"key": "k", "value": "v", "effect": "NoSchedule"}
+    wanted = pod("x", "3", 10, nodeSelector={"disk": "ssd"} if opened else {})
+    closed = node("n1") if opened else node("n1", taints=[taint])
+    made = planner(
+        closed, pod("a", "4", 1, on="n1"), wanted, pod("y", "3", 1, nodeSelector=wanted["spec"]["nodeSelector"])
+    )
+    assert [isinstance(made.next(0.0), Refuse) for _ in range(2)] == [True, True]
+    now_open = node("n1")
+    now_open["metadata"] |= opened
+    made.put_node(now_open)
+    made.requeue(1.0)
+    decision = made.next(1.0)
+    assert isinstance(decision, Evict)
+    assert [victim.uid for victim in decision.victims] == ["a"]
+    made.requeue(2.0)
+    assert made.next(2.0) is None  # y may evict nobody there
 
 
 def test_a_pod_that_changed_while_it_was_bound_is_tried_anew_as_it_is():

@@ -273,7 +273,8 @@ class NodeColumns:
 
 
 class _Extract(NodeColumns):
-    """Rows copied out of `whole`. Names, objects and labels are looked up there when somebody asks: most do not."""
+    """Rows copied out of `whole`. Names, objects, labels and ports are looked up there when somebody asks: most do
+    not."""
 
     def __init__(self, whole: NodeColumns, rows: Ints) -> None:
         self._whole, self._rows, self._capacity = whole, rows, int(rows.size)
@@ -282,20 +283,22 @@ class _Extract(NodeColumns):
         self.allocatable, self.requested = at(whole.allocatable, rows), at(whole.requested, rows)
         self.scoring_requested = at(whole.scoring_requested, rows)
         self.row_numbers = np.arange(self._capacity, dtype=np.int64)
-        self.ports = {port: used[rows] for port, used in whole.ports.items()}
         self.images, self.promised = NodeImages(), {}
         self.node_changes, self.changes = ChangeLog(), ChangeLog()
         self._label_columns = {}
         self.live_count = self._capacity
 
     def __getattr__(self, name: str) -> Any:
-        """`names` and `row_of`, made when first asked for."""
+        """`names`, `row_of` and `ports`, made when first asked for."""
         if name == "names":
             self.names = [self._whole.names[row] for row in self._rows.tolist()]
             return self.names
         if name == "row_of":
             self.row_of = {called: i for i, called in enumerate(self.names)}
             return self.row_of
+        if name == "ports":
+            self.ports = {port: used[self._rows] for port, used in self._whole.ports.items()}
+            return self.ports
         raise AttributeError(name)
 
     @property

@@ -145,6 +145,10 @@ class Engine:
         passes = self._passes(plugin, dict(self.states(pod)), pod, rows)
         return rows[:0] if passes is None else rows[~passes]
 
+    def admitted(self, pod: Signature, rows: Ints) -> Ints:
+        """Those of these rows that would take the pod as far as Node objects have a say in it."""
+        return rows[self._placement(pod).mask[rows]]
+
     def give_up(self) -> None:
         """Forgets all it keeps."""
         for caches in (self._placements, self._values, self._states):

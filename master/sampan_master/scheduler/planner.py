@@ -6,7 +6,8 @@
 A decision to bind is assumed at once, so that the next one counts on it; `bound`, `elsewhere` and `not_bound` say what
 became of it. Pods no node can take wait until an event can help them: which events may is said by the plug-ins that
 refused (room by any node or leaving pod; company, that is other pods' coming, only where relations refused), and then
-the engine is asked whether it did, so that nobody is tried in vain.
+the engine is asked whether it did, so that nobody is tried in vain. A changed Node may also let in a pod that must
+evict others there.
 """
 
 from __future__ import annotations
@@ -74,6 +75,8 @@ class Planner:
         """The moment they are all of."""
         self._to_check: dict[Kind, str] = {}
         """Kinds that may be helped, by what."""
+        self._opened: set[int] = set()
+        """Rows whose Nodes changed since these were marked."""
         self._looked_at = 0
 
     # News.
@@ -82,6 +85,8 @@ class Planner:
         new = meta.name(node) not in self.cluster.nodes.row_of
         if self.cluster.nodes.put_node(node):
             self._may_help("NodeAdd" if new else "NodeUpdate", room=True)
+            if self._to_check:
+                self._opened.add(self.cluster.nodes.row_of[meta.name(node)])
 
     def remove_node(self, name: str) -> None:
         self.cluster.nodes.remove_node(name)
@@ -131,7 +136,7 @@ class Planner:
             if forbids := policy.forbids(self.cluster.nodes, row, kind.signature):
                 self.queue.no_node_fits(waiting, now, frozenset([policy.name]))
                 message = f"{forbids} does not permit node {self.cluster.nodes.names[row]}"
-                return Refuse(waiting, message, self.cluster.withdraw(uid))
+                return Refuse(waiting, message, self._withdraw(uid))
         return Bind(waiting, self.cluster.assume(waiting.pod, kind.signature, row))
 
     def bound(self, waiting: Waiting) -> None:
@@ -168,8 +173,10 @@ class Planner:
         for _ in range(min(_CHECKS, len(self._to_check))):
             kind = next(iter(self._to_check))
             event = self._to_check.pop(kind)
-            if self.engines[kind.profile].feasible(kind.signature, priority=kind.priority):
+            if self._is_worth_trying(kind):
                 self.queue.move([kind], now, event)
+        if not self._to_check:
+            self._opened.clear()
         self.queue.tick(now)
 
     @property
@@ -197,18 +204,22 @@ class Planner:
         if waiting.pod["spec"].get("preemptionPolicy") == "Never":
             return Refuse(waiting, verdict.message(NEVER_PREEMPTS), False)
         if kind.profile not in self._preemptions:
-            return Refuse(waiting, verdict.message(), self.cluster.withdraw(uid))
+            return Refuse(waiting, verdict.message(), self._withdraw(uid))
         preemption, hopeful = self._preemptions[kind.profile], verdict.hopeful()
         if preemption.waits(uid, kind.priority, hopeful):
             return Refuse(waiting, verdict.message(WAITS_FOR_VICTIMS), False)
         victims = preemption.choose(kind.signature, uid, kind.priority, hopeful)
         if victims is None:
             against = preemption.against(kind.signature, uid, kind.priority, hopeful)
-            return Refuse(waiting, verdict.message(verdict.no_preemption(against)), self.cluster.withdraw(uid))
+            return Refuse(waiting, verdict.message(verdict.no_preemption(against)), self._withdraw(uid))
         node = self.cluster.nodes.names[victims.row]
         displaced = [n for n in self.cluster.promises(victims.row, -(1 << 31)) if n.priority < kind.priority]
         for nominated in displaced:
             self.cluster.withdraw(nominated.uid)
+            self.queue.move_one(nominated.uid, now, "AssignedPodDelete")
+        before = self.cluster.nominated.get(uid)
+        if before is not None and before.node != node:
+            self._withdraw(uid)
         self.cluster.nominate(waiting.pod, kind.signature, node)
         return Evict(waiting, node, tuple(victims.pods), tuple(displaced), verdict.message())
 
@@ -220,8 +231,21 @@ class Planner:
             self.cluster.nominate(pod, kind.signature, node)
         elif said:
             # Only what somebody took back counts as taken back: news from before our own nomination does not.
-            self.cluster.withdraw(meta.uid(pod))
+            self._withdraw(meta.uid(pod))
         self.queue.put(pod, kind, now)
+
+    def _withdraw(self, uid: str) -> bool:
+        """The pod, which still waits, is nominated no more: others may have its room. Says whether it was."""
+        was = self.cluster.withdraw(uid)
+        if was:
+            self._may_help("AssignedPodDelete", room=True)
+        return was
+
+    def _is_worth_trying(self, kind: Kind) -> bool:
+        if self.engines[kind.profile].feasible(kind.signature, priority=kind.priority):
+            return True
+        preemption = self._preemptions.get(kind.profile)
+        return preemption is not None and preemption.may_open(kind.signature, kind.priority, self._opened)
 
     def _leaves_queue(self, uid: str) -> None:
         self.queue.remove(uid)

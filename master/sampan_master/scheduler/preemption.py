@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -83,6 +83,13 @@ class Preemption:
             if cheapest is not None and cheapest not in own:
                 found.append(self._known_victims(costs, cheapest))
         return min((victims for victims in found if victims.pods), key=_cost, default=None)
+
+    def may_open(self, pod: Signature, priority: int, rows: Collection[int]) -> bool:
+        """Whether one of these rows would take the pod by its Node, and has pods that may go."""
+        if not rows or all(other >= priority for other in self._cluster.priorities):
+            return False
+        admitted = self._engine.admitted(pod, np.array(list(rows), np.int64)).tolist()
+        return any(placed.priority < priority for row in admitted for placed in self._cluster.pods_on(row))
 
     def waits(self, uid: str, priority: int, rows: Ints) -> bool:
         """Whether pods that were evicted for this one are still on their way out: then it evicts nobody else, unless

@@ -171,7 +171,7 @@ class SchedulingQueue:
     def no_node_fits(self, waiting: Waiting, now: float, refused_by: frozenset[str] = frozenset()) -> None:
         """`refused_by`: the plug-ins that said no; only what they look at can help."""
         if self._is_mine(waiting):
-            self._refused_by[waiting.kind] = refused_by
+            self._refused_by[waiting.kind] = refused_by | self.refused_by(waiting.kind)
             waiting.since = now
             waiting.place = Place.UNSCHEDULABLE
             self._unschedulable[waiting.kind].add(waiting)
@@ -182,7 +182,7 @@ class SchedulingQueue:
         return list(self._unschedulable)
 
     def refused_by(self, kind: Kind) -> frozenset[str]:
-        """The plug-ins that refused this kind when it was last tried; nobody when none of it waits."""
+        """The plug-ins that refused those of this kind that wait; nobody when none does."""
         return self._refused_by.get(kind, frozenset())
 
     def move(self, kinds: Iterable[Kind], now: float, event: str = Event.UNKNOWN) -> None:
