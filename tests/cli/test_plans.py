@@ -143,6 +143,16 @@ def test_what_does_not_come_in_time_is_said_with_the_verb_that_tells_more() -> N
         waiting._until(lambda: False, PLAN, 0, lambda: "hello 1/3 Ready", see="why rs")
 
 
+def test_what_to_try_next_names_hello_only_where_it_was_applied() -> None:
+    with_hello = up._next_commands("lab", "/kc", hello=True)
+    assert "--cluster lab why rs/hello\n" in with_hello
+    assert "hello" not in up._next_commands("lab", "/kc", hello=False)
+    assert with_hello.splitlines()[-2:] == [
+        "  export KUBECONFIG=/kc      # then any kubectl",
+        with_hello.splitlines()[2].replace("get nodes,pods,rs -A -o wide", "down"),
+    ]
+
+
 def test_an_interrupted_up_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -96,7 +96,7 @@ def _run(args: argparse.Namespace) -> int:
         say(f"the master does not do this itself; start it, or its counterpart: {command}")
     print()
     waiting.print_pods(session)
-    print(_next_commands(args.cluster, str(kubeconfig_of(args.cluster))))
+    print(_next_commands(args.cluster, str(kubeconfig_of(args.cluster)), hello=not args.no_apply))
     return 0
 
 
@@ -143,17 +143,13 @@ def _memory_bytes(text: str) -> int:
         raise UsageError(f'--node-memory "{text}" is not an amount of memory such as 512Mi or 2Gi') from error
 
 
-def _next_commands(cluster: str, kubeconfig: str) -> str:
+def _next_commands(cluster: str, kubeconfig: str, *, hello: bool) -> str:
     flag = cluster_flag(cluster)
     near = os.path.relpath(sys.argv[0])
     path = os.path.abspath(sys.argv[0]) if near.startswith("..") else near
     program = "sampan" if shutil.which("sampan") else path
-    return f"""
-Try next:
-  {program}{flag} get nodes,pods,rs -A -o wide
-  {program}{flag} scale rs hello --replicas=5
-  {program}{flag} logs -f -l app=hello -c c2
-  {program}{flag} why rs/hello
-  {program}{flag} status
-  export KUBECONFIG={kubeconfig}      # then any kubectl
-  {program}{flag} down"""
+    of_hello = ("scale rs hello --replicas=5", "logs -f -l app=hello -c c2", "why rs/hello") if hello else ()
+    verbs = ("get nodes,pods,rs -A -o wide", *of_hello, "status")
+    lines = [f"{program}{flag} {verb}" for verb in verbs]
+    lines += [f"export KUBECONFIG={kubeconfig}      # then any kubectl", f"{program}{flag} down"]
+    return "\n".join(["", "Try next:", *(f"  {line}" for line in lines)])
