@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sampan_api.components import COMPONENTS, chosen
 from sampan_api.election import CLIENT_GO, Terms
 
+from sampan_master.controllers.config import ControllersConfig
 from sampan_master.controllers.node_cidrs import why_not
 from sampan_master.election_flags import add_election_flags, terms_of
 from sampan_master.storage.etcd_link import target_of
@@ -68,6 +69,10 @@ def parse(argv: list[str] | None = None) -> Settings:
         parser.error(f"--cluster-cidr {given.cluster_cidr} and --service-cidr {given.service_cidr} overlap")
     if wrong := why_not(str(given.cluster_cidr), given.node_cidr_mask_size):
         parser.error(wrong)
+    try:
+        ControllersConfig(given.node_monitor_period_seconds, given.node_monitor_grace_seconds)
+    except ValueError as error:
+        parser.error(str(error))
     listen = tuple(given.listen or [Address("127.0.0.1", 6443)])
     advertise = given.advertise or next((a for a in listen if not a.unspecified), Address("127.0.0.1", listen[0].port))
     return Settings(

@@ -12,7 +12,7 @@ from sampan_api.kubeconfig import Access
 from sampan_api.tls import client_context
 from sampan_master.pki import Authority
 from sampan_master.prometheus import process
-from sampan_master.standalone import scheduler, settings
+from sampan_master.standalone import controllers, scheduler, settings
 from sampan_master.standalone.process import Standalone, _access
 from sampan_master.standalone.serving import serving
 
@@ -57,6 +57,22 @@ def test_the_defaults_are_those_of_kube_scheduler():
 )
 def test_wrong_flags_are_refused_with_a_reason(capsys, argv, said):
     assert said in refused(capsys, *argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--node-monitor-period", "0s"], "the node monitor period must be more than 0"),
+        (["--node-eviction-rate", "nan"], "the node eviction rate must not be less than 0"),
+        (["--secondary-node-eviction-rate=-1"], "the secondary node eviction rate must not be less than 0"),
+        (["--unhealthy-zone-threshold", "55"], "the unhealthy zone threshold must lie between 0 and 1"),
+    ],
+)
+def test_what_no_controller_can_work_with_is_refused(capsys, argv, said):
+    with pytest.raises(SystemExit) as ended:
+        controllers.main(argv)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def written(tmp_path, server, **user):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from dataclasses import replace
 from functools import partial
 
 from sampan_api.client import Client
@@ -28,21 +29,25 @@ def main(argv: list[str] | None = None) -> int:
     given = parser.parse_args(argv)
     if given.cluster_cidr and (wrong := why_not(given.cluster_cidr, given.node_cidr_mask_size)):
         parser.error(wrong)
-
-    part = _Control(given)
+    try:
+        config = _config(given)
+    except ValueError as error:
+        parser.error(str(error))
+    part = _Control(config)
     common = settings.common("sampan-controllers", parser, given)
     return Standalone(common, part, {"informer-sync": part.synced}, []).main()
 
 
 class _Control:
-    def __init__(self, given: argparse.Namespace) -> None:
-        self._given, self._leads, self._at_work = given, False, asyncio.Event()
+    def __init__(self, config: ControllersConfig) -> None:
+        self._config, self._leads, self._at_work = config, False, asyncio.Event()
 
     async def __call__(self, client: Client, clock: Clock, access: Access) -> None:
         self._leads = True
         self._at_work.clear()
         try:
-            await controllers.run(client, clock, _config(self._given, access), self._at_work)
+            config = replace(self._config, root_ca_pem=access.ca_pem)
+            await controllers.run(client, clock, config, self._at_work)
         finally:
             self._leads = False
 
@@ -70,7 +75,8 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--cluster-cidr", default="", metavar="CIDR", help="give nodes parts of it (else none)")
 
 
-def _config(given: argparse.Namespace, access: Access) -> ControllersConfig:
+def _config(given: argparse.Namespace) -> ControllersConfig:
+    """Raises ValueError."""
     return ControllersConfig(
         node_monitor_period_seconds=given.node_monitor_period,
         node_monitor_grace_seconds=given.node_monitor_grace_period,
@@ -80,7 +86,6 @@ def _config(given: argparse.Namespace, access: Access) -> ControllersConfig:
         unhealthy_zone_threshold=given.unhealthy_zone_threshold,
         large_cluster_nodes=given.large_cluster_size_threshold,
         terminated_pod_threshold=given.terminated_pod_gc_threshold,
-        root_ca_pem=access.ca_pem,
         cluster_cidr=given.cluster_cidr,
         node_cidr_mask=given.node_cidr_mask_size,
     )
