@@ -95,8 +95,8 @@ def rfc3339(seconds: float) -> str:
 
 @lru_cache(maxsize=1024)
 def _whole_second(seconds: int) -> str:
-    """Within a second the same moment is written many times."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Within a second the same moment is written many times. (`%Y` of strftime has no leading zeros on Linux.)"""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19] + "Z"
 
 
 def rfc3339_micro(seconds: float) -> str:

@@ -269,7 +269,7 @@ class Pods:
         now = self.timers.now()
         if now >= self._silent_until:
             # A server that is away fails thousands of pods alike.
-            log.warning("pod %s, perhaps others: %s", key, error.message)
+            log.warning("pod %s, perhaps others: %.300s", key, error.message)
             self._silent_until = now + _SILENCE
         self._counters.retries += 1
         record.gone = False
