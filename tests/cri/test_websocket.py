@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 
 import pytest
 from sampan_runtime.spec import ExecSpec
+from sampan_runtime.streaming import session
 from sampan_runtime.streaming.server import Remote
 from sampan_runtime.streaming.session import StreamRequest
 from websockets.asyncio.client import connect
@@ -122,7 +124,7 @@ async def test_the_process_of_a_client_that_went_away_is_killed(server):
     shim = HostShim()
     async with connect(offer(server, shim, "sleep", "100"), subprotocols=["v5.channel.k8s.io"]) as socket:
         await socket.recv()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await shim.started[0].wait() == 137
 
 
@@ -145,3 +147,50 @@ async def test_base64_variants_are_text(server):
     async with connect(offer(server, HostShim(), "echo", "hi"), subprotocols=["base64.channel.k8s.io"]) as socket:
         messages = [message async for message in socket]
     assert "1aGkK" in messages
+
+
+class SlowStreams:
+    """A client that takes nothing until `taking` is set, and says nothing."""
+
+    def __init__(self):
+        self.taking, self.ended = asyncio.Event(), asyncio.Event()
+        self.output, self.status = b"", {}
+
+    async def events(self):
+        await self.ended.wait()
+        yield
+
+    async def write(self, stream, data):
+        await self.taking.wait()
+        self.output += data
+
+    async def finish(self, status):
+        self.status = status
+
+
+def exec_of(*args):
+    return StreamRequest("c", False, True, True, False, ExecSpec(args, ("PATH=/bin:/usr/bin",), "/"))
+
+
+async def test_a_client_that_is_slow_gets_all_that_an_ended_process_has_written(monkeypatch):
+    monkeypatch.setattr(session, "_DRAIN_SECONDS", 0.01)
+    shim, streams = HostShim(), SlowStreams()
+    serving = asyncio.create_task(session.serve(shim, exec_of("head", "-c", "60000", "/dev/zero"), streams))
+    while not shim.started:
+        await asyncio.sleep(0)
+    await shim.started[0].wait()
+    # Ten times as long as a silent grandchild would be waited for.
+    await asyncio.wait([serving], timeout=0.1)
+    streams.taking.set()
+    await serving
+    assert streams.output == bytes(60000)
+    assert streams.status == session.success()
+
+
+async def test_a_grandchild_that_holds_the_output_does_not_hold_up_the_end(monkeypatch):
+    monkeypatch.setattr(session, "_DRAIN_SECONDS", 0.01)
+    streams = SlowStreams()
+    streams.taking.set()
+    await session.serve(HostShim(), exec_of("sh", "-c", "sleep 100 & echo $!"), streams)
+    os.kill(int(streams.output), signal.SIGKILL)
+    assert streams.status == session.success()

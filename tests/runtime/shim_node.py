@@ -26,11 +26,20 @@ DEFAULT_SECURITY = Security(
 )
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         await asyncio.sleep(0.01)
+
+
+def has_begun(pid: int) -> bool:
+    """Whether its arguments can be read: the kernel tells of an exec a moment before it has put them in place."""
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return bool(arguments) or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 class Node:
@@ -89,7 +98,9 @@ class Node:
 
     async def start(self, shim: client.Shim, id: str, *args: str, **changes: object) -> int:
         await shim.create_container(self.container(shim, id, *args, **changes))
-        return await shim.start_container(id)
+        pid = await shim.start_container(id)
+        await until(lambda: has_begun(pid))
+        return pid
 
     async def output(self, shim: client.Shim, id: str, *args: str, **changes: object) -> str:
         """What it wrote, standard error too; the container has ended."""
@@ -101,7 +112,7 @@ class Node:
         return (self.base / f"{id}.log").read_text().splitlines(keepends=True)
 
     async def sh(self, shim: client.Shim, id: str, script: str) -> str:
-        result = await shim.exec_sync(id, ExecSpec(("sh", "-c", script), ENV, "/"), 10)
+        result = await shim.exec_sync(id, ExecSpec(("sh", "-c", script), ENV, "/"), 60)
         return (result.stdout + result.stderr).decode()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import fcntl
 import os
 import re
 import signal
@@ -16,7 +18,7 @@ from sampan_runtime import cgroups, syscalls
 from sampan_runtime.errors import NoSuchContainer, ShimGone, StepFailed, WrongState
 from sampan_runtime.shim import client
 from sampan_runtime.spec import Cgroup, ExecSpec, Mount
-from shim_node import DEFAULT_SECURITY, ENV, Node, until
+from shim_node import DEFAULT_SECURITY, ENV, Node, has_begun, until
 
 pytestmark = pytest.mark.root
 
@@ -38,6 +40,7 @@ async def test_a_created_container_waits_for_its_start(node: Node):
     (state,) = await shim.list()
     assert (state.state, state.started_at) == ("created", 0)
     pid = await shim.start_container("c")
+    await until(lambda: has_begun(pid))
     assert Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x00100\x00"
     with pytest.raises(WrongState):
         await shim.start_container("c")
@@ -70,7 +73,7 @@ async def test_a_rotated_log_is_left_for_a_new_file(node: Node):
 async def test_exec_gets_the_containers_view_and_its_own_exit_code(node: Node):
     shim = await node.pod()
     await node.start(shim, "c", "sleep", "100")
-    result = await shim.exec_sync("c", ExecSpec(("sh", "-c", "ps; echo err >&2; exit 3"), ENV, "/tmp"), 5)
+    result = await shim.exec_sync("c", ExecSpec(("sh", "-c", "ps; echo err >&2; exit 3"), ENV, "/tmp"), 60)
     assert (result.exit_code, result.stderr) == (3, b"err\n")
     assert re.search(rb"^ +1 0 +sleep 100$", result.stdout, re.MULTILINE)
     membership = await node.sh(shim, "c", "cat /proc/self/cgroup")
@@ -90,10 +93,10 @@ async def test_exec_of_what_is_not_there_names_the_step(node: Node):
     shim = await node.pod()
     await node.start(shim, "c", "sleep", "100")
     with pytest.raises(StepFailed) as caught:
-        await shim.exec_sync("c", ExecSpec(("nope",), ENV, "/"), 5)
+        await shim.exec_sync("c", ExecSpec(("nope",), ENV, "/"), 60)
     assert (caught.value.errno, caught.value.step) == (errno.ENOENT, 'exec "nope"')
     with pytest.raises(NoSuchContainer):
-        await shim.exec_sync("other", ExecSpec(("true",), ENV, "/"), 5)
+        await shim.exec_sync("other", ExecSpec(("true",), ENV, "/"), 60)
 
 
 async def test_exec_sync_kills_at_its_timeout(node: Node):
@@ -323,7 +326,7 @@ async def test_containers_die_with_their_shim(node: Node):
     shim = await node.pod()
     pid = await node.start(shim, "c", "sleep", "100")
     os.kill(shim.pid, signal.SIGKILL)
-    await asyncio.wait_for(asyncio.shield(shim.closed), 5)
+    await asyncio.wait_for(asyncio.shield(shim.closed), 60)
     await until(lambda: not Path(f"/proc/{pid}").exists())
     with pytest.raises(ShimGone):
         await client.attach(node.base / "pod")
@@ -371,7 +374,7 @@ async def test_a_debug_container_joins_the_processes_of_another(node: Node):
 
 async def test_a_pod_has_its_address_and_reaches_its_gateway(node: Node):
     shim = await node.pod(network=node.network(7), sysctls={"net.ipv4.ip_unprivileged_port_start": "0"})
-    text = await node.output(shim, "c", "sh", "-c", "ping -c 1 -W 2 10.99.0.1; cat /proc/sys/net/ipv4/ip_unpriv*")
+    text = await node.output(shim, "c", "sh", "-c", "ping -c 1 -W 30 10.99.0.1; cat /proc/sys/net/ipv4/ip_unpriv*")
     assert "1 packets received" in text
     assert text.endswith("\n0\n")
 
@@ -414,6 +417,22 @@ async def test_a_slow_client_loses_nothing(node: Node):
         os.close(fd)
 
 
+async def test_what_an_ended_container_has_left_is_logged_though_a_client_takes_nothing(node: Node):
+    (node.image / "lines").write_text("line\n" * 6000)
+    shim = await node.pod()
+    await node.start(shim, "c", "sh", "-c", "read x; cat /lines; read x; cat /lines", stdin=True)
+    streams = await shim.attach_io("c")
+    fcntl.fcntl(streams.stdout, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(streams.stdin, b"\n")
+    await until(lambda: len(node.log("c")) == 6000)
+    # From now on the shim waits for the client; this fits into the container's pipe.
+    os.write(streams.stdin, b"\n")
+    await node.exit_of("c")
+    assert len(node.log("c")) == 12000
+    for fd in (streams.stdin, streams.stdout, streams.stderr):
+        os.close(fd)
+
+
 async def test_a_terminal(node: Node):
     shim = await node.pod()
     await node.start(shim, "c", "sh", "-c", "read x; stty size; echo got $x", tty=True, stdin=True)
@@ -429,6 +448,15 @@ async def test_a_terminal(node: Node):
     os.close(streams.stdout)
 
 
+def read_to_the_end(terminal: int) -> bytes:
+    """What is written to a terminal arrives piece by piece; its end is EIO."""
+    text = b""
+    with contextlib.suppress(OSError):
+        while piece := os.read(terminal, 1000):
+            text += piece
+    return text
+
+
 async def test_exec_with_a_terminal(node: Node):
     shim = await node.pod()
     await node.start(shim, "c", "sleep", "100")
@@ -436,7 +464,7 @@ async def test_exec_with_a_terminal(node: Node):
     process.resize(100, 30)
     os.write(process.tty, b"\n")
     assert await process.wait() == 5
-    assert b"30 100" in os.read(process.tty, 1000)
+    assert b"30 100" in read_to_the_end(process.tty)
     os.close(process.tty)
 
 

@@ -32,6 +32,7 @@ from sampan_runtime.spec import ContainerExit, ContainerSpec, ExecSpec, SandboxS
 
 SYNC_OUTPUT_LIMIT = 16 << 20
 DRAIN_SECONDS = 0.5
+PIPE_SIZE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ class Shim:
                 with contextlib.suppress(RuntimeFailure):
                     await process.kill()
                 raise
-            # A grandchild may hold the pipes open for ever.
+            # A grandchild may hold the pipes open for ever; what the process itself wrote is read all the same.
             await asyncio.wait(readers, timeout=DRAIN_SECONDS)
         finally:
             for reader in readers:
@@ -449,25 +450,29 @@ def _close_all(fds: Sequence[int]) -> None:
 
 
 async def _read_all(fd: int) -> bytes:
-    """Up to the limit, then to the bin; what had come when cancelled."""
+    """Up to the limit, then to the bin; what had come when cancelled, with what the pipe holds then."""
     loop = asyncio.get_running_loop()
     os.set_blocking(fd, False)
     collected = array.array("B")
+
+    def collect() -> bool:
+        """False at the end. One read empties a pipe."""
+        chunk = os.read(fd, PIPE_SIZE)
+        collected.frombytes(chunk[: max(0, SYNC_OUTPUT_LIMIT - len(collected))])
+        return bool(chunk)
+
     ready = asyncio.Event()
     loop.add_reader(fd, ready.set)
     try:
         while True:
             await ready.wait()
             ready.clear()
-            try:
-                chunk = os.read(fd, 65536)
-            except BlockingIOError:
-                continue
-            if not chunk:
-                break
-            collected.frombytes(chunk[: max(0, SYNC_OUTPUT_LIMIT - len(collected))])
+            with contextlib.suppress(BlockingIOError):
+                if not collect():
+                    break
     except asyncio.CancelledError:
-        pass
+        with contextlib.suppress(BlockingIOError):
+            collect()
     finally:
         loop.remove_reader(fd)
         os.close(fd)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 Answer = Callable[..., None]
 Refuse = Callable[[Exception], None]
-DRAIN_SECONDS = 1.0
+DRAIN_SECONDS = 3.0
+"""How long the end of a container waits for an attached client that takes nothing of the output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,6 +413,7 @@ class Pod:
         if not data:
             self._output_ended(container, fd)
             return
+        self._moved(container)
         if container.log is not None:
             container.log.write(lines.feed(data, now))
         stream = lines.stream
@@ -426,6 +428,7 @@ class Pod:
         self.shim.forget(fd)
 
         def writable() -> None:
+            self._moved(container)
             alive = sink.write(b"")
             if alive and sink.pending:
                 return
@@ -436,6 +439,15 @@ class Pod:
                 self._watch_output(container, fd)
 
         self.shim.watch(sink.fd, select.EPOLLOUT, writable)
+
+    def _moved(self, container: Container) -> None:
+        if container.spec.id in self.draining:
+            self.draining[container.spec.id] = time.monotonic() + DRAIN_SECONDS
+
+    def _sweep(self, container: Container) -> None:
+        """What the ended process has left in its pipes is logged, whoever else does not take it."""
+        for fd in list(container.outputs):
+            self._output(container, fd)
 
     def _drop(self, container: Container, stream: bytes, sink: Sink) -> None:
         if sink in container.sinks[stream]:
@@ -604,7 +616,9 @@ class Pod:
         now = time.monotonic()
         for id, deadline in list(self.draining.items()):
             if deadline <= now:
-                self._finish_if_done(self.containers[id], late=True)
+                container = self.containers[id]
+                self._sweep(container)
+                self._finish_if_done(container, late=True)
 
 
 def _descriptor(ancillary: list[tuple[int, int, bytes]]) -> int:

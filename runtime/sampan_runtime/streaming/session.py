@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from sampan_runtime.streaming import fdio
 
 STDOUT, STDERR = 1, 2
 _DRAIN_SECONDS = 1.0
-"""After the process has ended: a grandchild may hold its stdout for ever."""
+"""Of silence after the process has ended: a grandchild may hold its stdout for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,8 @@ class _Pump:
         self._stdin = stdin
         self._outputs = outputs
         self._resize = resize
+        self._written = 0
+        self._writing = 0
 
     async def run(self, ended: Coroutine[Any, Any, int] | None) -> int | None:
         """What `ended` returns (without one: 0 when all output has ended); None when the client went first."""
@@ -198,7 +201,7 @@ class _Pump:
             await asyncio.wait((incoming, finished), return_when=asyncio.FIRST_COMPLETED)
             if not finished.done():
                 return None
-            await asyncio.wait((outgoing,), timeout=_DRAIN_SECONDS)
+            await self._drain(outgoing)
             return finished.result()
         finally:
             for task in (incoming, outgoing, finished):
@@ -206,9 +209,20 @@ class _Pump:
             await asyncio.gather(incoming, outgoing, finished, return_exceptions=True)
             _close([self._stdin, *(fd for _, fd in self._outputs)])
 
+    async def _drain(self, outgoing: asyncio.Future[Any]) -> None:
+        """A client that is slow to take what the process has left in its pipes gets all of it."""
+        while not outgoing.done():
+            written = self._written
+            await asyncio.wait((outgoing,), timeout=_DRAIN_SECONDS)
+            if not self._writing and written == self._written and not _readable([fd for _, fd in self._outputs]):
+                return
+
     async def _output(self, stream: int, fd: int) -> None:
         while data := await fdio.read(fd):
+            self._writing += 1
             await self._streams.write(stream, data)
+            self._writing -= 1
+            self._written += len(data)
 
     async def _input(self) -> None:
         async for event in self._streams.events():
@@ -231,6 +245,14 @@ async def _result(ended: Coroutine[Any, Any, int] | None, outgoing: asyncio.Futu
         return await ended
     await asyncio.shield(outgoing)
     return 0
+
+
+def _readable(fds: list[int]) -> bool:
+    """Whether there is anything to be read, be it the end."""
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _close(fds: list[int]) -> None:
