@@ -89,6 +89,8 @@ def test_paths_are_shown_as_the_real_server_shows_them():
 
 def test_items_with_numbers_are_sorted_by_them():
     assert in_order(['k:{"port":80}', 'k:{"port":9}', "f:a", "."]) == [".", "f:a", 'k:{"port":9}', 'k:{"port":80}']
+    assert in_order(['k:{"port":80}', 'k:{"port":9}', 'v:"x"']) == ['k:{"port":9}', 'k:{"port":80}', 'v:"x"']
+    assert in_order(['v:"a!"', 'v:"a"']) == ['v:"a"', 'v:"a!"']
 
 
 def pod(**spec):

@@ -88,8 +88,8 @@ def in_order(keys: Iterable[str]) -> list[str]:
     names = sorted(keys)
     if len(names) < 2:
         return names
-    # Sorted as texts the keys are in order already, unless items are told apart by numbers: 9 comes before 10.
-    return names if names[-1].startswith(("f:", ".", 'v:"')) else sorted(names, key=_rank)
+    # As texts only fields are in order already: of numbers 9 comes before 10, of strings "a" before "a!".
+    return names if names[-1].startswith(("f:", ".")) else sorted(names, key=_rank)
 
 
 @lru_cache(maxsize=4096)
