@@ -49,7 +49,7 @@ def seen(*containers: ObservedContainer, sandboxes: tuple[ObservedSandbox, ...] 
     return Observed(sandboxes, tuple(ordered))
 
 
-async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)

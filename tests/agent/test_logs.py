@@ -61,7 +61,7 @@ async def test_follow_goes_on_through_a_rotation_and_ends_with_the_container(tmp
             got.append(chunk)
 
     task = asyncio.create_task(follow())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not got:
             await asyncio.sleep(0.01)
         with log.open("a") as old:

@@ -4,11 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-
-# No deadline per example: the machine that runs this may be busy with clusters.
-settings.register_profile("api", max_examples=50, deadline=None)
-settings.load_profile("api")
 
 DATA = Path(__file__).parent / "data"
 

@@ -53,7 +53,7 @@ class Stream:
 
     async def chunk(self) -> bytes:
         """The next piece of the body; b"" at its (clean) end."""
-        size = int(await asyncio.wait_for(self.reader.readline(), 10), 16)
+        size = int(await asyncio.wait_for(self.reader.readline(), 60), 16)
         data = await self.reader.readexactly(size + 2)
         self.ended = size == 0
         return data[:-2]
@@ -96,7 +96,7 @@ class Http:
         return reader, writer
 
     async def head(self, reader: asyncio.StreamReader) -> tuple[int, list[tuple[str, str]]]:
-        lines = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode("latin-1").split("\r\n")
+        lines = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)).decode("latin-1").split("\r\n")
         headers = [(key.lower(), value) for key, _, value in (line.partition(": ") for line in lines[1:] if line)]
         return int(lines[0].split(" ")[1]), headers
 
@@ -109,7 +109,7 @@ class Http:
                 while not stream.ended:
                     raw += await stream.chunk()
             else:
-                raw = await asyncio.wait_for(reader.read(), 10)
+                raw = await asyncio.wait_for(reader.read(), 60)
         finally:
             writer.close()
         return Answer(code, got, raw)

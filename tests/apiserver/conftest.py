@@ -10,7 +10,7 @@ from api_harness import Http, Running, running
 from fuzzing import LONG
 from hypothesis import settings
 
-settings.register_profile("long", max_examples=LONG)
+settings.register_profile("long", max_examples=LONG, derandomize=False)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ class Server:
 
     def __call__(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
         sending = self._http(method, path, body, headers)
-        return asyncio.run_coroutine_threadsafe(sending, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(sending, self._loop).result(120)
 
 
 @contextmanager
@@ -55,10 +55,10 @@ def server() -> Iterator[Server]:
     thread.start()
     stack = AsyncExitStack()
     try:
-        api = asyncio.run_coroutine_threadsafe(stack.enter_async_context(running()), loop).result(30)
+        api = asyncio.run_coroutine_threadsafe(stack.enter_async_context(running()), loop).result(120)
         yield Server(loop, api)
     finally:
-        asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(120)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

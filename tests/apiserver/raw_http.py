@@ -28,16 +28,16 @@ class Wire:
 
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
         """One answer that has a length."""
-        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)).decode("latin-1")
+        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 60)).decode("latin-1")
         lines = head.split("\r\n")
         headers = {key.lower(): value for key, _, value in (line.partition(": ") for line in lines[1:] if line)}
-        body = await asyncio.wait_for(self.reader.readexactly(int(headers.get("content-length", "0"))), 10)
+        body = await asyncio.wait_for(self.reader.readexactly(int(headers.get("content-length", "0"))), 60)
         return int(lines[0].split(" ")[1]), headers, body
 
     async def code(self) -> int:
         return (await self.answer())[0]
 
-    async def ended(self, within: float = 5.0) -> bool:
+    async def ended(self, within: float = 60.0) -> bool:
         """Whether the server closes, reading away what it still says."""
         with suppress(ConnectionError):
             while await asyncio.wait_for(self.reader.read(65536), within):

@@ -216,7 +216,7 @@ async def test_an_eviction_that_a_budget_forbids_is_refused_at_once(way):
     ready = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
     await way.patch(PODS, "web", ready, "default", type=PatchType.STRATEGIC, subresource="status")
     with pytest.raises(TooManyRequests):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await way.create(PODS, eviction, "default", "eviction")
 
 
@@ -264,7 +264,7 @@ async def test_a_watch_tells_what_follows_and_nothing_else(way):
     changed = await way.patch(CONFIGMAPS, "mine", {"data": {"a": "1"}}, "default")
     await way.delete(CONFIGMAPS, "mine", "default")
     told = []
-    async with asyncio.timeout(10), aclosing(following(way, before.resource_version, "a=b")) as events:
+    async with asyncio.timeout(60), aclosing(following(way, before.resource_version, "a=b")) as events:
         async for event in events:
             told.append(event)
             if len(told) == 3:
@@ -287,7 +287,7 @@ async def test_an_informer_follows(way):
     informer = Informer(way, CONFIGMAPS, RealClock(), Selection("default"))
     following = asyncio.create_task(informer.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await informer.synced()
             await way.create(CONFIGMAPS, config_map(a="1"))
             await way.patch(CONFIGMAPS, "cm", {"data": {"a": "2"}}, "default")
@@ -381,7 +381,7 @@ async def test_a_server_that_goes_ends_watches_and_is_unavailable(config, author
 
         watching = asyncio.create_task(follow())
         await client.create(CONFIGMAPS, config_map())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not told:
                 await asyncio.sleep(0.005)
             await api.server.stop()

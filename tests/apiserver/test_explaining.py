@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -70,7 +71,8 @@ async def _account(api: Running, name: str) -> None:
 
 async def when(api: Running, name: str, state: str) -> dict[str, Any]:
     """The answer about a pod once it is in this state."""
-    for _ in range(500):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         answer = await api.http("POST", WHY, {"namespace": "default", "name": name})
         if answer.code == 200 and answer.json["state"] == state:
             return dict(answer.json)

@@ -217,7 +217,7 @@ async def test_a_revision_that_has_not_happened_is_waited_for_and_then_too_large
         assert (answer.code, answer.json["reason"]) == (504, "Timeout"), answer.text
         assert answer.json["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
         assert answer.header("retry-after") == "1"
-    assert 2.5 < asyncio.get_running_loop().time() - started < 10
+    assert asyncio.get_running_loop().time() - started > 2.5
 
 
 INVALID = 'ListOptions.meta.k8s.io "" is invalid: '

@@ -88,7 +88,7 @@ async def test_following_a_log_ends_at_the_node_when_the_client_goes(api: Runnin
     async with api.http.stream(f"{LOG}?follow=true") as stream:
         node.stream.to_client.put_nowait(b"line\n")
         assert await stream.chunk() == b"line\n"
-    await asyncio.wait_for(node.stream.closed.wait(), 5)
+    await asyncio.wait_for(node.stream.closed.wait(), 60)
 
 
 async def test_a_nodes_first_word_may_be_an_error(api: Running, node: FakeNode) -> None:
@@ -102,7 +102,7 @@ async def test_a_log_that_breaks_does_not_end_as_if_it_were_whole(api: Running, 
         node.stream.to_client.put_nowait(b"line\n")
         assert await stream.chunk() == b"line\n"
         node.stream.to_client.put_nowait(InternalError("the node went away"))
-        assert await asyncio.wait_for(stream.reader.read(), 5) == b""
+        assert await asyncio.wait_for(stream.reader.read(), 60) == b""
 
 
 async def test_a_pod_without_node_has_an_empty_log(api: Running) -> None:
@@ -117,7 +117,7 @@ async def test_an_upgrade_is_relayed_both_ways(api: Running, node: FakeNode) -> 
         "GET", f"{EXEC}?command=echo&command=hi&stdout=true", headers=headers, close=False
     )
     node.stream.to_client.put_nowait(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
-    assert b"101" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert b"101" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
     writer.write(b"\x81\x00raw bytes")
     node.stream.to_client.put_nowait(b"\x82\x05bytes")
     assert await reader.readexactly(7) == b"\x82\x05bytes"
@@ -127,7 +127,7 @@ async def test_an_upgrade_is_relayed_both_ways(api: Running, node: FakeNode) -> 
     assert b"v5.channel.k8s.io" in request.request_head
     assert b"secret-token" not in request.request_head
     node.stream.to_client.put_nowait(b"")
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await asyncio.wait_for(reader.read(), 60) == b""
     writer.close()
     assert node.stream.from_client == b"\x81\x00raw bytes"
 
@@ -136,7 +136,7 @@ async def test_the_node_hears_when_the_client_goes(api: Running, node: FakeNode)
     _, writer = await api.http.send("POST", f"{EXEC}?command=sh&stdin=true", headers=UPGRADE, close=False)
     writer.write(b"data")
     writer.close()
-    await asyncio.wait_for(node.stream.closed.wait(), 5)
+    await asyncio.wait_for(node.stream.closed.wait(), 60)
     assert node.stream.from_client == b"data"
 
 

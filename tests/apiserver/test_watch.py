@@ -272,7 +272,7 @@ async def test_the_in_process_watch_is_filtered_by_node(client: Client) -> None:
     await client.create(PODS, pod("here", nodeName="node1"))
     await client.patch(PODS, "here", {"status": {"phase": "Failed"}}, "default", subresource="status")
     await client.delete(PODS, "here", "default")
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, 60)
     assert seen == [("ADDED", "here"), ("MODIFIED", "here"), ("DELETED", "here")]
 
 
@@ -282,4 +282,4 @@ async def test_stopping_the_server_ends_watches_cleanly(api: Running) -> None:
         assert (await watch.event())["type"] == "ADDED"
         stopping = asyncio.create_task(api.server.stop())
         assert await watch.event() is None
-        await asyncio.wait_for(stopping, 5)
+        await asyncio.wait_for(stopping, 60)

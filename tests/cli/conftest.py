@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-def _eventually(question: Callable[[], Any], timeout: float = 10.0) -> Any:
+def _eventually(question: Callable[[], Any], timeout: float = 60.0) -> Any:
     deadline = time.monotonic() + timeout
     while not (answer := question()):
         assert time.monotonic() < deadline, f"not within {timeout} s; last answer: {answer!r}"

@@ -45,7 +45,7 @@ def test_stopping_a_node_unit_leaves_the_containers(name: str) -> None:
 
 @pytest.mark.parametrize("script", ["up", "test", "check", "setup.sh", "../deploy/install"])
 def test_scripts_are_well_formed(script: str) -> None:
-    subprocess.run(["bash", "-n", str(ROOT / "scripts" / script)], check=True, timeout=10)
+    subprocess.run(["bash", "-n", str(ROOT / "scripts" / script)], check=True, timeout=60)
 
 
 def test_the_vagrantfile_names_three_machines() -> None:

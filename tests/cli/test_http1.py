@@ -16,7 +16,7 @@ def pair() -> Iterator[tuple[Connection, socket.socket]]:
     ours, theirs = socket.socketpair()
     connection = Connection(ours)
     with theirs:
-        theirs.settimeout(5)
+        theirs.settimeout(60)
         yield connection, theirs
     connection.close()
 

@@ -63,7 +63,7 @@ def running(plan: Plan, eventually: Callable[..., Any]) -> Iterator[Plan]:
         for name in (GUARDIAN, SUPERVISOR):
             if living := record.process(cluster, name):
                 living.signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
 
 
 def _pid(cluster: str, name: str) -> int:
@@ -79,7 +79,7 @@ def test_what_dies_is_started_again_and_the_others_go_on(running: Plan, eventual
     cluster = running.settings.cluster
     before = _pids(cluster)
     os.kill(before["master"], signal.SIGKILL)
-    eventually(lambda: _pid(cluster, "master") not in (0, before["master"]), 3)
+    eventually(lambda: _pid(cluster, "master") not in (0, before["master"]))
     after = _pids(cluster)
     assert {k: v for k, v in after.items() if k != "master"} == {k: v for k, v in before.items() if k != "master"}
     assert record.process(cluster, "master").generation == 2  # type: ignore[union-attr]
@@ -109,7 +109,7 @@ def test_the_guardian_killed_is_back(running: Plan, eventually: Callable[..., An
 
 def test_a_second_supervisor_leaves_at_once(running: Plan) -> None:
     done = subprocess.run(
-        supervisor_command(running.settings.cluster), text=True, capture_output=True, timeout=20, cwd="/"
+        supervisor_command(running.settings.cluster), text=True, capture_output=True, timeout=60, cwd="/"
     )
     assert done.returncode == 0
     assert "another supervisor is at work" in done.stdout

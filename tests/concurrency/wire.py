@@ -8,7 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 
 
 class NotSent(Exception):

@@ -33,7 +33,7 @@ from sampan_master.storage import Cache, Storage
 from sampan_master.storage.memory import MemoryStore
 
 
-async def eventually(check, seconds=10.0):
+async def eventually(check, seconds=60.0):
     """Waits until `check` (a function, maybe async) is true; its last value is returned."""
     deadline = time.monotonic() + seconds
     while True:

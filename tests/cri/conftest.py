@@ -11,6 +11,7 @@ import time
 import uuid
 from pathlib import Path
 
+import evidence
 import grpc
 import pytest
 from cri_api.v1 import api_pb2 as cri
@@ -21,7 +22,7 @@ from sampan_runtime.streaming.server import StreamServer
 CIDR = "10.251.7.0/24"
 
 
-def eventually(check, seconds=10.0, message="condition"):
+def eventually(check, seconds=60.0, message="condition"):
     """Polls until `check` is true and returns what it returned."""
     deadline = time.monotonic() + seconds
     while True:
@@ -48,6 +49,7 @@ class Node:
         self.process: subprocess.Popen | None = None
         self.channel: grpc.Channel | None = None
         self.run.mkdir(parents=True)
+        evidence.add(self.name, lambda: evidence.tail(self.output, 60))
         subprocess.run(["ip", "netns", "add", self.name], check=True)
 
     def start(self) -> None:
@@ -73,7 +75,7 @@ class Node:
         def serving():
             assert self.process.poll() is None, self.output.read_text()
             try:
-                return self.runtime.Version(cri.VersionRequest(), timeout=1)
+                return self.runtime.Version(cri.VersionRequest(), timeout=10)
             except grpc.RpcError:
                 # A channel that found no socket backs off for a second; a new one does not.
                 self.channel.close()
@@ -82,7 +84,7 @@ class Node:
                 self.images = api_pb2_grpc.ImageServiceStub(self.channel)
                 return None
 
-        eventually(serving, 15, "the daemon serves")
+        eventually(serving, message="the daemon serves")
 
     def set_network(self) -> None:
         config = cri.RuntimeConfig(network_config=cri.NetworkConfig(pod_cidr=CIDR))
@@ -93,10 +95,11 @@ class Node:
             self.channel.close()
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
     def destroy(self) -> None:
+        evidence.remove(self.name)
         self.stop(signal.SIGKILL)
         hierarchies = cgroups.detect()
         cgroups.kill(hierarchies, self.cgroup_root) if self._has_cgroup(hierarchies) else None
@@ -167,14 +170,14 @@ class Node:
         request = cri.ContainerStatusRequest(container_id=id, verbose=True)
         return int(self.runtime.ContainerStatus(request).info["pid"])
 
-    def exited(self, id: str, seconds: float = 10.0) -> cri.ContainerStatus:
+    def exited(self, id: str) -> cri.ContainerStatus:
         def ended():
             status = self.status(id)
             return status if status.state == cri.CONTAINER_EXITED else None
 
-        return eventually(ended, seconds, f"exit of {id[:12]}")
+        return eventually(ended, message=f"exit of {id[:12]}")
 
-    def exec(self, id: str, *args: str, timeout: int = 10) -> cri.ExecSyncResponse:
+    def exec(self, id: str, *args: str, timeout: int = 60) -> cri.ExecSyncResponse:
         return self.runtime.ExecSync(cri.ExecSyncRequest(container_id=id, cmd=args, timeout=timeout))
 
     def log(self, name: str = "c") -> str:

@@ -73,7 +73,7 @@ def test_stop_sends_the_signal_first_and_kills_after_the_time(node, pod):
         pod, "sh", "-c", "trap 'exit 9' TERM; echo set; while :; do sleep 0.05; done", name="polite"
     )
     node.eventually(lambda: "set" in node.log("polite"), message="the trap is set")
-    node.runtime.StopContainer(cri.StopContainerRequest(container_id=polite, timeout=10))
+    node.runtime.StopContainer(cri.StopContainerRequest(container_id=polite, timeout=60))
     assert node.status(polite).exit_code == 9
     deaf = node.container(pod, "sh", "-c", "trap '' TERM; echo set; while :; do sleep 0.05; done", name="deaf")
     node.eventually(lambda: "set" in node.log("deaf"), message="the trap is set")
@@ -183,7 +183,7 @@ def test_two_containers_of_a_pod_share_its_network_and_two_pods_reach_each_other
     assert address.startswith("10.251.7.")
 
     def fetched(id, host):
-        script = f"for i in 1 2 3 4 5 6 7 8 9; do nc -w 2 {host} 8080 </dev/null && exit; sleep 0.1; done"
+        script = f"until said=$(nc -w 30 {host} 8080 </dev/null) && [ $said ]; do sleep 0.1; done; echo $said"
         return node.exec(id, "sh", "-c", script).stdout
 
     assert fetched(client, "127.0.0.1") == b"served\n"

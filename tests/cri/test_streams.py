@@ -23,7 +23,7 @@ def socket_at(node, url):
         descriptor = os.open(f"/run/netns/{node.name}", os.O_RDONLY)
         syscalls.setns(descriptor, syscalls.CLONE_NEWNET)
         os.close(descriptor)
-        made.append(socket.create_connection((host, int(port)), 5))
+        made.append(socket.create_connection((host, int(port)), 60))
 
     thread = threading.Thread(target=make)
     thread.start()
@@ -33,7 +33,7 @@ def socket_at(node, url):
 
 def stream(node, url, protocol="v5.channel.k8s.io"):
     sock = socket_at(node, url)
-    return connect(url.replace("http:", "ws:"), sock=sock, subprotocols=[protocol], open_timeout=5)
+    return connect(url.replace("http:", "ws:"), sock=sock, subprotocols=[protocol], open_timeout=60)
 
 
 def until_closed(connection):
@@ -96,7 +96,7 @@ def test_a_port_of_the_pods_loopback_is_forwarded(node):
     node.eventually(lambda: b":7000" in node.exec(id, "netstat", "-ltn").stdout)
     url = node.runtime.PortForward(cri.PortForwardRequest(pod_sandbox_id=pod, port=[7000])).url
     with stream(node, url, "v4.channel.k8s.io") as connection:
-        assert connection.recv(5) == b"\x00\x58\x1b"
-        assert connection.recv(5) == b"\x01\x58\x1b"
+        assert connection.recv(60) == b"\x00\x58\x1b"
+        assert connection.recv(60) == b"\x01\x58\x1b"
         connection.send(b"\x00question\n")
-        assert connection.recv(5) == b"\x00question\n"
+        assert connection.recv(60) == b"\x00question\n"

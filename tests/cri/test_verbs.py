@@ -196,7 +196,7 @@ async def test_even_the_shortest_life_is_told_in_order(daemon):
     await asyncio.sleep(0)
     id = await create(daemon, pod, "short")
     await start(daemon, id)
-    await asyncio.wait_for(following, 5)
+    await asyncio.wait_for(following, 60)
     assert kinds == [cri.CONTAINER_CREATED_EVENT, cri.CONTAINER_STARTED_EVENT, cri.CONTAINER_STOPPED_EVENT]
     assert (await status(daemon, id)).reason == "Completed"
 
@@ -206,7 +206,7 @@ async def test_the_death_of_a_shim_is_the_end_of_its_containers(daemon):
     id = await create(daemon, pod)
     await start(daemon, id)
     daemon._zygote.shims[0].die()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await daemon.records.container(id).exited.wait()
     found = await status(daemon, id)
     assert (found.exit_code, found.reason) == (255, "ContainerStatusUnknown")

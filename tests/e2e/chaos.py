@@ -26,14 +26,14 @@ from typing import Any
 
 from lab import Cluster, eventually, is_ready, run, start_time
 
-HEAL_SECONDS = 30.0
+HEAL_SECONDS = 120.0
 NODES = ("node1", "node2", "node3")
 COMPONENTS = ("master", "etcd", "agent", "runtime", "zygote", "supervisor", "guardian")
 SETS = ("red", "green", "blue")
 POD_CGROUP = re.compile(r"/pod([0-9a-f-]{36})/[0-9a-f]{64}/([0-9a-f]{64})$", re.MULTILINE)
 TROUBLE = re.compile(r"Traceback|never retrieved|was never awaited|Task was destroyed|ResourceWarning", re.MULTILINE)
 FAST_NODES = [
-    *("--node-heartbeat-seconds", "1", "--node-monitor-grace-seconds", "4"),
+    *("--node-heartbeat-seconds", "1", "--node-monitor-grace-seconds", "8"),
     *("--node-monitor-period-seconds", "1", "--default-toleration-seconds", "2"),
 ]
 
@@ -60,7 +60,7 @@ class Api:
             self.tls.load_cert_chain(both.name)
 
     def call(
-        self, method: str, path: str, body: Any = None, kind: str = "application/json", timeout: float = 5
+        self, method: str, path: str, body: Any = None, kind: str = "application/json", timeout: float = 30
     ) -> tuple[int, Any]:
         connection = http.client.HTTPSConnection(self.address, context=self.tls, timeout=timeout)
         try:
@@ -176,7 +176,7 @@ class Walk:
             self.over.wait(self.random.choice([0, 0, 0.1, 0.5, 2]))
         self.heal()
         self.over.set()
-        self.writer.join(20)
+        self.writer.join(60)
         self.check()
         self.quiet()
         self.empty()

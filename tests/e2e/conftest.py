@@ -23,7 +23,7 @@ def cluster() -> Iterator[Cluster]:
     assert KUBECTL.exists(), f"{KUBECTL} is missing: scripts/test fetches it"
     made = Cluster(
         f"e2e{os.getpid()}",
-        ["--port", "16443", "--node-heartbeat-seconds", "1", "--node-monitor-grace-seconds", "4",
+        ["--port", "16443", "--node-heartbeat-seconds", "1", "--node-monitor-grace-seconds", "12",
          "--node-monitor-period-seconds", "1", "--default-toleration-seconds", "2"],
     )  # fmt: skip
     try:
@@ -77,7 +77,9 @@ def web(cluster: Cluster) -> Iterator[str]:
     """A namespace in which pod web serves "hello" on port 8080 and has said "ready"."""
     cluster.kubectl("create", "namespace", "web")
     cluster.kubectl("apply", "-n", "web", "-f", "-", stdin=WEB)
-    cluster.kubectl("wait", "-n", "web", "--for=condition=Ready", "pod/web", "--timeout=30s")
+    cluster.kubectl("wait", "-n", "web", "--for=condition=Ready", "pod/web", "--timeout=120s")
+    fetch = ("exec", "-n", "web", "web", "--", "wget", "-qO-", "http://127.0.0.1:8080/")
+    eventually(lambda: cluster.kubectl(*fetch).stdout == "hello\n", "web serves")
     yield "web"
     cluster.kubectl("delete", "namespace", "web", "--wait=false")
 
@@ -87,7 +89,6 @@ def _empty(cluster: Cluster) -> None:
     eventually(
         lambda: not cluster.items("rs") and not cluster.items("pods"),
         "the default namespace is empty",
-        timeout=60,
     )
 
 

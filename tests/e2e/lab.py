@@ -8,11 +8,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import evidence
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPAN = Path(sys.executable).with_name("sampan")
@@ -21,7 +26,9 @@ KUBECTL = Path(sys.prefix) / "share" / "sampan" / "bin" / "kubectl"
 T = TypeVar("T")
 
 
-def run(*argv: str | Path, check: bool = True, timeout: float = 60, **options: Any) -> subprocess.CompletedProcess[str]:
+def run(
+    *argv: str | Path, check: bool = True, timeout: float = 180, **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end; a failure shows what it printed."""
     done = subprocess.run([str(a) for a in argv], text=True, capture_output=True, timeout=timeout, **options)
     if check and done.returncode:
@@ -31,7 +38,7 @@ def run(*argv: str | Path, check: bool = True, timeout: float = 60, **options: A
     return done
 
 
-def eventually(question: Callable[[], T], what: str, timeout: float = 20, pause: float = 0.1) -> T:
+def eventually(question: Callable[[], T], what: str, timeout: float = 120, pause: float = 0.1) -> T:
     """The first true answer of `question`; fails with the last one when `timeout` seconds have passed."""
     deadline = time.monotonic() + timeout
     while True:
@@ -59,17 +66,33 @@ def start_time(pid: int) -> int | None:
 
 
 @dataclass
+class Terminal:
+    process: subprocess.Popen[bytes]
+    file: Path
+
+    @property
+    def text(self) -> str:
+        return self.file.read_text()
+
+    def until(self, words: str) -> None:
+        eventually(lambda: words in self.text or self.process.poll() is not None, f"{words!r} is shown")
+        assert words in self.text, self.text
+
+
+@dataclass
 class Cluster:
     """One running cluster. `kubectl` and `sampan` fail the test when the command fails, unless told otherwise."""
 
     name: str
     up_flags: list[str] = field(default_factory=list)
 
-    def up(self, timeout: float = 90) -> subprocess.CompletedProcess[str]:
-        return run(SAMPAN, "up", "--cluster", self.name, *self.up_flags, timeout=timeout)
+    def up(self) -> subprocess.CompletedProcess[str]:
+        evidence.add(f"cluster {self.name}", self.told)
+        return run(SAMPAN, "up", "--cluster", self.name, "--timeout", "240", *self.up_flags, timeout=600)
 
     def down(self) -> subprocess.CompletedProcess[str]:
-        done = run(SAMPAN, "down", "--cluster", self.name, timeout=90)
+        evidence.remove(f"cluster {self.name}")
+        done = run(SAMPAN, "down", "--cluster", self.name, timeout=300)
         shutil.rmtree(self.home, ignore_errors=True)
         return done
 
@@ -77,6 +100,15 @@ class Cluster:
     def home(self) -> str:
         """Where kubectl keeps what it remembers of this cluster."""
         return f"/tmp/sampan-e2e-home-{self.name}"
+
+    def told(self) -> str:
+        """What it says of itself when a test has failed: its objects, and the ends of its processes' logs."""
+        asked = [run(SAMPAN, "status", "--cluster", self.name, check=False)]
+        for what in ("nodes,pods", "events"):
+            asked.append(self.kubectl("get", what, "-A", "-o", "wide", "--request-timeout=20s", check=False))
+        said = [(done.stdout + done.stderr)[-8000:] for done in asked]
+        logs = sorted(Path("/var/lib/sampan", self.name).glob("**/log/*.log"))
+        return "\n".join(said + [evidence.tail(log, 40) for log in logs])
 
     @property
     def kubeconfig(self) -> str:
@@ -86,19 +118,24 @@ class Cluster:
         return {**os.environ, "KUBECONFIG": self.kubeconfig, "HOME": self.home}
 
     def kubectl(
-        self, *args: str, check: bool = True, timeout: float = 60, stdin: str = ""
+        self, *args: str, check: bool = True, timeout: float = 180, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
         return run(KUBECTL, *args, check=check, timeout=timeout, env=self.environment(), input=stdin)
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
-        """kubectl in "another terminal"; the caller ends it."""
-        return subprocess.Popen(
-            [KUBECTL, *args],
-            env=self.environment(),
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+    @contextmanager
+    def start(self, *args: str) -> Iterator[Terminal]:
+        """kubectl in "another terminal", ended where it has not ended by itself."""
+        with (
+            tempfile.NamedTemporaryFile("r+") as shown,
+            open(os.devnull) as nothing,
+            subprocess.Popen(
+                [KUBECTL, *args], env=self.environment(), stdin=nothing, stdout=shown, stderr=subprocess.STDOUT
+            ) as process,
+        ):
+            try:
+                yield Terminal(process, Path(shown.name))
+            finally:
+                process.terminate()
 
     def get(self, *args: str) -> Any:
         return json.loads(self.kubectl("get", *args, "-o", "json").stdout)
@@ -119,15 +156,14 @@ class Cluster:
         """Pods that are Ready and not being deleted."""
         return [pod for pod in self.items("pods", "-l", selector) if is_ready(pod)]
 
-    def wait_ready(self, selector: str, count: int, timeout: float = 30) -> list[dict[str, Any]]:
+    def wait_ready(self, selector: str, count: int) -> list[dict[str, Any]]:
         return eventually(
             lambda: (pods := self.ready_pods(selector)) and len(pods) == count and pods,
             f"{count} pods with {selector} Ready",
-            timeout,
         )
 
-    def wait_gone(self, selector: str, timeout: float = 45) -> None:
-        eventually(lambda: not self.items("pods", "-l", selector), f"no pod with {selector}", timeout)
+    def wait_gone(self, selector: str) -> None:
+        eventually(lambda: not self.items("pods", "-l", selector), f"no pod with {selector}")
 
     def processes(self) -> list[dict[str, Any]]:
         """What the supervisor keeps alive: [{"name", "node", "pid"}]."""

@@ -47,7 +47,7 @@ def helm(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Helm]:
     namespace = f"helm-{request.param}"
     cluster.kubectl("create", "namespace", namespace)
     yield Helm(cluster, namespace, [f"--server-side={'true' if request.param == 'server-side' else 'false'}"])
-    cluster.kubectl("delete", "namespace", namespace, timeout=60)
+    cluster.kubectl("delete", "namespace", namespace)
 
 
 @pytest.fixture
@@ -144,4 +144,4 @@ def test_server_side_apply_tells_of_a_conflict_and_can_be_forced(cluster: Cluste
         helm("upgrade", NAME, str(CHART), "--set", "greeting=hi", "--force-conflicts")
         assert helm.get("configmap")["data"]["greeting"] == "hi"
     finally:
-        cluster.kubectl("delete", "namespace", namespace, timeout=60)
+        cluster.kubectl("delete", "namespace", namespace)

@@ -51,7 +51,7 @@ def operated(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
         finally:
             cluster.kubectl("delete", "configmaps,pods", "-n", "operated", "-l", "operated=yes", check=False)
             operator.terminate()
-            operator.wait(timeout=20)
+            operator.wait(timeout=60)
             sys.stdout.write(written.read_text()[-6000:])
             cluster.kubectl("delete", "namespace", "operated", "--wait=false")
 
@@ -61,7 +61,7 @@ def seen(operated: Operated, name: str) -> dict[str, Any]:
         found = operated.get("configmap", name)
         return found if found.get("data", {}).get("seen") == "1" else None
 
-    return eventually(look, f"the operator has seen {name}", timeout=40) or {}
+    return eventually(look, f"the operator has seen {name}") or {}
 
 
 def test_what_is_created_is_seen_once_and_gets_a_child(operated: Operated) -> None:
@@ -107,4 +107,4 @@ def test_the_status_of_a_pod_takes_the_operators_condition(operated: Operated) -
         conditions = operated.get("pod", "p")["status"].get("conditions", [])
         return any(judged.items() <= one.items() for one in conditions)
 
-    eventually(condition, "the pod is judged", timeout=40)
+    eventually(condition, "the pod is judged")

@@ -111,7 +111,7 @@ def test_a_restarted_container_finds_the_pods_address_unchanged(clean: Cluster) 
         mortal = next(s for s in status["containerStatuses"] if s["name"] == "mortal")
         return status if mortal["restartCount"] == 1 and mortal["ready"] else None
 
-    status = eventually(restarted, "the container runs again", timeout=30)
+    status = eventually(restarted, "the container runs again")
     assert status["podIP"] == before
     keeper = next(s for s in status["containerStatuses"] if s["name"] == "keeper")
     assert keeper["restartCount"] == 0
@@ -136,7 +136,7 @@ def test_a_memory_hog_is_oomkilled_and_says_so(clean: Cluster) -> None:
         statuses = clean.get("pod", "hog")["status"].get("containerStatuses", [])
         return statuses[0]["state"].get("terminated") if statuses else None
 
-    state = eventually(terminated, "the hog is gone", timeout=30)
+    state = eventually(terminated, "the hog is gone")
     assert (state["reason"], state["exitCode"]) == ("OOMKilled", 137)
     assert clean.get("pod", "hog")["status"]["phase"] == "Failed"
     assert "OOMKilled" in clean.kubectl("get", "pod", "hog").stdout
@@ -148,7 +148,7 @@ def test_a_fork_bomb_is_held_by_the_pids_limit(clean: Cluster) -> None:
     wait_ready(clean, "bomb")
     done = clean.exec("bomb", "sh", "-c", bomb, check=False)
     assert "can't fork" in done.stderr
-    eventually(lambda: clean.exec("bomb", "true", check=False).returncode == 0, "room again", timeout=45)
+    eventually(lambda: clean.exec("bomb", "true", check=False).returncode == 0, "room again")
     assert clean.get("pod", "bomb")["status"]["containerStatuses"][0]["restartCount"] == 0
 
 

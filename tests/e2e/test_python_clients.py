@@ -102,7 +102,7 @@ def test_lightkube_waits_for_a_pod_and_scales_a_set(lightkube: Client) -> None:
     spec = ReplicaSetSpec(replicas=1, selector=LabelSelector(matchLabels=labels), template=template)
     with lightkube:
         lightkube.create(ReplicaSet(metadata=ObjectMeta(name="lk"), spec=spec))
-        _, pod = next(lightkube.watch(Pod, labels=labels, server_timeout=20))
+        _, pod = next(lightkube.watch(Pod, labels=labels, server_timeout=120))
         assert pod.metadata.ownerReferences[0].name == "lk"
         ready = lightkube.wait(Pod, pod.metadata.name, for_conditions=["Ready"])
         assert ready.status.phase == "Running"
@@ -139,13 +139,15 @@ async def test_kr8s_creates_labels_waits_execs_and_deletes(cluster: Cluster, nam
     }
     pod = await Kr8sPod(manifest, api=api)
     await pod.create()
-    await pod.wait("condition=Ready", timeout=30)
+    await pod.wait("condition=Ready", timeout=120)
     await pod.label({"x": "y"})
     assert [found.name async for found in api.get("pods", label_selector={"x": "y"})] == ["kr"]
     assert (await pod.exec(["echo", "hi"])).stdout == b"hi\n"
-    assert [line async for line in pod.logs()] == ["ready"]
+    while (said := [line async for line in pod.logs()]) == []:
+        await asyncio.sleep(0.1)
+    assert said == ["ready"]
     await pod.delete()
-    await pod.wait("delete", timeout=30)
+    await pod.wait("delete", timeout=120)
     assert not await pod.exists()
 
 

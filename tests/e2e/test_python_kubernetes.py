@@ -207,12 +207,12 @@ def test_exec_logs_and_port_forward_reach_the_container(v1: CoreV1Api, web: str)
 
     assert run("echo", "hi") == "hi\n"
     running = run("sh", "-c", "echo out; echo err >&2; exit 5", _preload_content=False)
-    running.run_forever(timeout=10)
+    running.run_forever(timeout=60)
     assert (running.read_stdout(), running.read_stderr(), running.returncode) == ("out\n", "err\n", 5)
     assert v1.read_namespaced_pod_log("web", web) == "ready\n"
     forwarded = portforward(v1.connect_get_namespaced_pod_portforward, "web", web, ports="8080")
     socket = forwarded.socket(8080)
-    socket.settimeout(10)
+    socket.settimeout(60)
     socket.sendall(b"GET / HTTP/1.0\r\n\r\n")
     received = b""
     while more := socket.recv(1000):
@@ -224,10 +224,15 @@ def test_exec_logs_and_port_forward_reach_the_container(v1: CoreV1Api, web: str)
 def test_a_pod_is_watched_until_it_has_finished(v1: CoreV1Api, namespace: str) -> None:
     container = client.V1Container(name="c", image="busybox:1.35", command=["true"])
     spec = client.V1PodSpec(restart_policy="Never", containers=[container])
+    start = v1.list_namespaced_pod(namespace).metadata.resource_version
     v1.create_namespaced_pod(namespace, client.V1Pod(metadata=V1ObjectMeta(name="once"), spec=spec))
     phases = []
     for event in watch.Watch().stream(
-        v1.list_namespaced_pod, namespace, field_selector="metadata.name=once", timeout_seconds=30
+        v1.list_namespaced_pod,
+        namespace,
+        resource_version=start,
+        field_selector="metadata.name=once",
+        timeout_seconds=120,
     ):
         phases.append(event["object"].status.phase)
         if phases[-1] == "Succeeded":

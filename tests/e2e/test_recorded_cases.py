@@ -17,7 +17,7 @@ from recorded_cases import DATA, IMAGES, Case, differences, line_of, read_cases
 
 pytestmark = pytest.mark.e2e
 BIN = KUBECTL.parent
-PATIENCE = 60.0
+PATIENCE = 180.0
 PATIENCE_WITH_WAITING = 5.0
 """For a case that cannot hold yet: many of them wait for something that never comes."""
 
@@ -38,7 +38,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         shutil.copy(cluster.kubeconfig, place / "cwd" / "kc.yaml")
         environment = {
             **os.environ,
-            "PATH": f"{BIN}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{DATA / 'programs'}:{BIN}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "KUBECONFIG": str(place / "cwd" / "kc.yaml"),
             "HOME": str(place / "home"),
         }

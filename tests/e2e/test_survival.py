@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -38,10 +37,10 @@ def replicaset(replicas: int) -> str:
 @pytest.fixture(scope="module")
 def fleet(cluster: Cluster) -> Iterator[Cluster]:
     cluster.apply(replicaset(REPLICAS))
-    cluster.wait_ready("app=fleet", REPLICAS, timeout=90)
+    cluster.wait_ready("app=fleet", REPLICAS)
     yield cluster
     cluster.kubectl("delete", "rs", "fleet")
-    cluster.wait_gone("app=fleet", timeout=60)
+    cluster.wait_gone("app=fleet")
 
 
 class Writer(threading.Thread):
@@ -66,7 +65,7 @@ class Writer(threading.Thread):
 
     def stop(self) -> list[str]:
         self.over.set()
-        self.join(30)
+        self.join(180)
         return self.acknowledged
 
 
@@ -82,27 +81,25 @@ def test_kill_9_changes_no_container_and_loses_no_acknowledged_write(fleet: Clus
     writer.start()
     eventually(lambda: len(writer.acknowledged) >= 3, "writes flow")
     os.kill(pid, signal.SIGKILL)
-    killed = time.monotonic()
     assert born is not None
 
     def back() -> bool:
         new = fleet.pid(victim, node)
         return new != pid and start_time(new) is not None
 
-    eventually(back, f"a new {victim}", timeout=15)
+    eventually(back, f"a new {victim}")
     reached = len(writer.acknowledged)
-    eventually(lambda: len(writer.acknowledged) >= reached + 2, "writes flow again", timeout=15)
+    eventually(lambda: len(writer.acknowledged) >= reached + 2, "writes flow again")
     acknowledged = writer.stop()
-    _converges(fleet, deadline=killed + 15 + 5)
+    _converges(fleet)
     assert container_processes(fleet.wait_ready("app=fleet", REPLICAS)) == before
     stored = {item["metadata"]["name"] for item in fleet.items("configmaps")}
     assert not set(acknowledged) - stored, "acknowledged writes are lost"
     fleet.kubectl("delete", "configmaps", *acknowledged, "--wait=false")
 
 
-def _converges(cluster: Cluster, deadline: float) -> None:
+def _converges(cluster: Cluster) -> None:
     """A new pod on node1 becomes Ready and goes again: master, scheduler, agent, runtime and zygote all work."""
-    left = max(deadline - time.monotonic(), 1)
     container = {"name": "c", "image": "busybox:1.35", "command": ["sleep", "3600"]}
     probe = {
         "apiVersion": "v1",
@@ -115,10 +112,11 @@ def _converges(cluster: Cluster, deadline: float) -> None:
         },
     }
     cluster.apply(json.dumps(probe))
-    cluster.wait_ready("app=probe", 1, timeout=left)
-    cluster.kubectl("delete", "pod", "probe", "--grace-period=1", timeout=30)
-    nodes = cluster.kubectl("get", "nodes", "--no-headers").stdout
-    assert nodes.count(" Ready ") == 3, nodes
+    cluster.wait_ready("app=probe", 1)
+    cluster.kubectl("delete", "pod", "probe", "--grace-period=1")
+    eventually(
+        lambda: cluster.kubectl("get", "nodes", "--no-headers").stdout.count(" Ready ") == 3, "all nodes are Ready"
+    )
 
 
 def test_a_cut_link_moves_the_pods_and_its_return_removes_the_strays(fleet: Cluster) -> None:
@@ -128,22 +126,21 @@ def test_a_cut_link_moves_the_pods_and_its_return_removes_the_strays(fleet: Clus
     processes = container_processes(stranded)
     run("ip", "link", "set", link, "down")
     try:
-        eventually(lambda: _ready_status(fleet, "node2") == "Unknown", "node2 is NotReady", timeout=15)
+        eventually(lambda: _ready_status(fleet, "node2") == "Unknown", "node2 is NotReady")
         taints = eventually(lambda: fleet.get("node", "node2")["spec"].get("taints"), "taints")
         assert ("node.kubernetes.io/unreachable", "NoExecute") in {(t["key"], t["effect"]) for t in taints}
         assert "NotReady" in fleet.kubectl("get", "node", "node2").stdout
-        moved = fleet.wait_ready("app=fleet", REPLICAS, timeout=40)
+        moved = fleet.wait_ready("app=fleet", REPLICAS)
         assert {p["spec"]["nodeName"] for p in moved} == {"node1", "node3"}
         alive = [key for key, (pid, born) in processes.items() if start_time(pid) == born]
         assert len(alive) == len(processes), "nothing on the node changes while the master is away"
     finally:
         run("ip", "link", "set", link, "up")
-    eventually(lambda: _ready_status(fleet, "node2") == "True", "node2 is back", timeout=15)
+    eventually(lambda: _ready_status(fleet, "node2") == "True", "node2 is back")
     eventually(lambda: not fleet.get("node", "node2")["spec"].get("taints"), "the taints are gone")
     eventually(
         lambda: not [key for key, (pid, born) in processes.items() if start_time(pid) == born],
         "the strays are removed",
-        timeout=30,
     )
     fleet.wait_ready("app=fleet", REPLICAS)
 

@@ -121,10 +121,10 @@ def test_why_names_every_planted_cause(cluster: Cluster, broken: str) -> None:
     # Once before the rest is made ready: a pod on a node that does not exist is collected after a while.
     unnamed(cluster, left)
     for case in (case for case in CASES if case.do):
-        eventually(lambda case=case: _is_settled(cluster, case), f"{case.after} is there", timeout=60)
+        eventually(lambda case=case: _is_settled(cluster, case), f"{case.after} is there")
         cluster.kubectl(*case.do, "-n", broken)
         left.append(case)
-    eventually(lambda: _none(unnamed(cluster, left)), "every planted cause is named", timeout=60, pause=0.5)
+    eventually(lambda: _none(unnamed(cluster, left)), "every planted cause is named", pause=0.5)
     nodes = why(cluster, *(f"node/{node['metadata']['name']}" for node in cluster.items("nodes")))
     assert sorted(node["findings"][0]["cause"] for node in nodes) == ["NodeCordoned", "NodeTainted", "NothingWrong"]
 

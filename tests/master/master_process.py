@@ -20,12 +20,12 @@ class Process:
 
     def wait_until_ready(self):
         line = self.process.stdout.readline()
-        assert "is ready" in line, line
+        assert "is ready" in line, f"{line!r}, exit code {self.process.poll()}"
 
     def get(self, path):
         config = yaml.safe_load((self.directory / "admin.kubeconfig").read_text())
         url = config["clusters"][0]["cluster"]["server"] + path
-        with urllib.request.urlopen(url, context=self.context(), timeout=10) as answer:
+        with urllib.request.urlopen(url, context=self.context(), timeout=60) as answer:
             return answer.read().decode()
 
     def context(self):
@@ -36,7 +36,7 @@ class Process:
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def close(self):
         self.process.kill()

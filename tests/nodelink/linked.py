@@ -33,7 +33,7 @@ from sampan_master.storage.memory import MemoryStore
 TOKEN = "abcdef.0123456789abcdef"
 
 
-async def eventually(check, seconds=10.0):
+async def eventually(check, seconds=60.0):
     """Waits until `check` (a function, maybe async) is true; its last value is returned."""
     deadline = time.monotonic() + seconds
     while True:
@@ -143,7 +143,7 @@ class Cluster:
             server_names=("127.0.0.1",),
             join_token=TOKEN,
             heartbeat_seconds=1,
-            session_grace_seconds=3,
+            session_grace_seconds=60,
             pod_cidr_wait_seconds=0.5,
         )
         link = NodeLink(self.client, self.clock, self.authority, settings)

@@ -39,7 +39,7 @@ def configured(tmp_path):
         entries = []
         for i, code in enumerate(codes):
             (tmp_path / f"own{i}.py").write_text(code)
-            entries.append({"path": f"own{i}.py", "timeoutSeconds": 0.2} | of_policy)
+            entries.append({"path": f"own{i}.py", "timeoutSeconds": 60} | of_policy)
         path = tmp_path / "scheduler.yaml"
         path.write_text(yaml.safe_dump(HEAD | {"profiles": [{"sampan": {"policies": entries}}]}))
         return read_config(path)
@@ -189,7 +189,7 @@ BAD = {
 def test_a_bad_function_is_told_left_out_and_after_three_failures_switched_off(configured, caplog, kind, body):
     answer = {"filter": "bool", "score": "float"}[kind]
     code = f"import time\nimport numpy as np\ndef {kind}_bad(nodes, pod):\n    {body}\n".replace("ANSWER", answer)
-    config = configured(code)
+    config = configured(code, **({"timeoutSeconds": 0.2} if "took longer" in BAD[body] else {}))
     world = World(config, node("a"), node("b"))
     for i in range(6):
         assert world.feasible(pod(f"p{i}")) == ["a", "b"]
@@ -219,7 +219,7 @@ def score_stubborn(nodes, pod):
         except Exception:
             pass
 """
-    world = World(configured(code), node("a"))
+    world = World(configured(code, timeoutSeconds=0.2), node("a"))
     assert world.best(pod("p")) == "a"
     assert "took longer" in world.failures()[0].message
 

@@ -77,12 +77,12 @@ class Lab:
 
     async def until(self, word, *words):
         """What is printed once it has this word in it."""
-        for _ in range(60):
-            _, out, err = await self.sampan(*words)
-            if word in out:
-                return out
-            await asyncio.sleep(0.1)
-        raise AssertionError(f"no {word} in {out} {err}")
+        async with asyncio.timeout(60):
+            while True:
+                _, out, _ = await self.sampan(*words)
+                if word in out:
+                    return out
+                await asyncio.sleep(0.1)
 
 
 @pytest_asyncio.fixture

@@ -61,7 +61,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line("no etcd newer than the machine's was here: scripts/test fetches one")
 
 
-async def _eventually(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 10.0) -> None:
+async def _eventually(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while True:
         holds = condition()

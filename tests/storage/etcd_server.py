@@ -3,7 +3,9 @@
 `ETCDS`: what is here, by name: the machine's, and the newer one that `scripts/test` has fetched where it could.
 """
 
+import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -29,9 +31,13 @@ ETCDS = {f"etcd {version_of(program)}": program for program in (ETCD, *FETCHED)}
 
 
 def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """None of those that the kernel gives to whoever asks for any: it stays free while its server starts again."""
+    first_of_any = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = secrets.randbelow(first_of_any - 19_000) + 19_000
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 class EtcdServer:
@@ -49,7 +55,7 @@ class EtcdServer:
         options += ["--initial-advertise-peer-urls", peer, "--initial-cluster", f"test={peer}"]
         self.process = subprocess.Popen([self.program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         # Until it serves: etcd killed while it makes its first log never gets up again.
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not self._healthy():
             assert self.process.poll() is None
             assert time.monotonic() < deadline
@@ -57,7 +63,7 @@ class EtcdServer:
 
     def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.endpoint}/health", timeout=1) as answer:
+            with urllib.request.urlopen(f"{self.endpoint}/health", timeout=10) as answer:
                 return b'"true"' in answer.read()
         except OSError:
             return False

@@ -52,7 +52,7 @@ async def test_both_tell_the_same_events_under_the_same_resource_versions(own_et
         told = []
         for watcher in watchers:
             changes = []
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while len(changes) < 16 * 30:
                     changes += await watcher.changes()
             told.append([(str(c.type), c.key, c.revision, c.entry.data) for c in changes])

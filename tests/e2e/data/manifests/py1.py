@@ -59,7 +59,7 @@ def execute(*command, **options):
 
 def exit_code():
     running = execute("sh", "-c", "echo o; echo e >&2; exit 5", _preload_content=False)
-    running.run_forever(timeout=5)
+    running.run_forever(timeout=60)
     return f"{running.read_stdout()} {running.read_stderr()} {running.returncode}"
 
 
