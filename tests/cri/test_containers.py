@@ -1,6 +1,9 @@
 """Real containers through the CRI socket."""
 
+import contextlib
+import itertools
 import os
+import threading
 
 import grpc
 import pytest
@@ -248,21 +251,32 @@ def test_a_container_may_join_the_processes_of_another(node, pod):
 
 
 def test_events_tell_the_whole_life(node, pod):
-    stream = node.runtime.GetContainerEvents(cri.GetEventsRequest(), timeout=20)
     sandbox = node.sandbox("watched")
-    # The stream is open when the sandbox's own event arrives; until then, ask again under another name.
+    stream = node.runtime.GetContainerEvents(cri.GetEventsRequest())
+    told = []
+
+    def follow():
+        with contextlib.suppress(grpc.RpcError):
+            for event in stream:
+                told.append(event)
+
+    following = threading.Thread(target=follow)
+    following.start()
+    numbers = itertools.count()
+    # The stream is open when it tells of one of these.
+    node.eventually(lambda: node.create(sandbox, "true", name=f"opens{next(numbers)}") and told, message="it is open")
     id = node.container(sandbox, "true", name="watched")
-    kinds = []
     node.exited(id)
     node.runtime.RemoveContainer(cri.RemoveContainerRequest(container_id=id))
-    for event in stream:
-        if event.container_id == id:
-            kinds.append(event.container_event_type)
-            if event.container_event_type == cri.CONTAINER_DELETED_EVENT:
-                break
+
+    def kinds():
+        return [event.container_event_type for event in told if event.container_id == id]
+
+    node.eventually(lambda: cri.CONTAINER_DELETED_EVENT in kinds(), message="the end is told")
     stream.cancel()
+    following.join()
     expected = [cri.CONTAINER_CREATED_EVENT, cri.CONTAINER_STARTED_EVENT]
-    assert kinds == [*expected, cri.CONTAINER_STOPPED_EVENT, cri.CONTAINER_DELETED_EVENT]
+    assert kinds() == [*expected, cri.CONTAINER_STOPPED_EVENT, cri.CONTAINER_DELETED_EVENT]
 
 
 def test_a_removed_pod_leaves_nothing(node):

@@ -41,6 +41,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
             "PATH": f"{DATA / 'programs'}:{BIN}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "KUBECONFIG": str(place / "cwd" / "kc.yaml"),
             "HOME": str(place / "home"),
+            "TMPDIR": str(place),
         }
 
         def run(line: str, patience: float) -> subprocess.CompletedProcess[str]:

@@ -87,7 +87,7 @@ def test_a_wrong_scheduler_configuration_ends_it_before_anything_is_there(start,
     config = tmp_path / "scheduler.yaml"
     config.write_text("apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofles: []\n")
     master = start("--in-memory", "--scheduler-config", str(config), directory=tmp_path / "data")
-    assert master.process.wait(15) == 1
+    assert master.process.wait(60) == 1
     assert 'profles: unknown field, did you mean "profiles"?' in capfd.readouterr().err
     assert not (tmp_path / "data").exists()
 
