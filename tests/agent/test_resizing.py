@@ -153,4 +153,4 @@ async def test_a_refusal_of_the_runtime_is_an_event_and_a_condition(world):
 
     await until(lambda: reasons() == ["Error"])
     world.runtime.update_refusal = ""
-    await until(lambda: not reasons(), seconds=15)
+    await until(lambda: not reasons())
