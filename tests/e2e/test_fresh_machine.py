@@ -11,6 +11,7 @@ import pytest
 from lab import SAMPAN, Cluster, eventually, run
 
 pytestmark = pytest.mark.e2e
+FIRST, SECOND = f"new{os.getpid()}", f"two{os.getpid()}"
 
 
 def snapshot() -> dict[str, set[str]]:
@@ -35,15 +36,16 @@ def snapshot() -> dict[str, set[str]]:
 
 
 def _processes() -> Iterator[str]:
-    own = os.getpid()
+    """Those that name one of the clusters, or are in one's cgroups."""
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == own:
+        if not entry.name.isdigit():
             continue
         try:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            told = command + (entry / "cgroup").read_text()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if command and ("sampan" in command or "etcd" in command):
+        if FIRST in told or SECOND in told:
             yield f"{entry.name} {command}"
 
 
@@ -54,7 +56,7 @@ def before() -> dict[str, set[str]]:
 
 @pytest.fixture(scope="module")
 def fresh(before: dict[str, set[str]]) -> Iterator[Cluster]:
-    made = Cluster(f"new{os.getpid()}", ["--port", "17443"])
+    made = Cluster(FIRST, ["--port", "17443"])
     yield made
     made.down()
 
@@ -72,6 +74,7 @@ def test_up_from_nothing_ends_with_hello_ready(fresh: Cluster) -> None:
 def test_up_again_changes_nothing(fresh: Cluster) -> None:
     pods = {pod["metadata"]["uid"] for pod in fresh.items("pods")}
     processes = fresh.processes()
+    assert len(set(_processes())) >= len(processes)
     fresh.up()
     assert {pod["metadata"]["uid"] for pod in fresh.items("pods")} == pods
     assert fresh.processes() == processes
@@ -88,7 +91,7 @@ def test_keys_in_etcd_are_json_that_etcdctl_shows(fresh: Cluster) -> None:
 
 
 def test_a_second_cluster_lives_beside_the_first(fresh: Cluster) -> None:
-    second = Cluster(f"two{os.getpid()}", ["--port", "18443", "--nodes", "1", "--no-apply"])
+    second = Cluster(SECOND, ["--port", "18443", "--nodes", "1", "--no-apply"])
     try:
         second.up()
         assert "node1" in second.kubectl("get", "nodes").stdout
