@@ -203,7 +203,7 @@ def test_ctrl_c_ends_a_process_that_does_not_handle_it_yet_without_a_word(tmp_pa
         assert process.stderr
         assert process.stdout.readline() == "['--master', 'x', '-v']\n"
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == -signal.SIGINT
+        assert process.wait(60) == -signal.SIGINT
         assert process.stderr.read() == ""
 
 
