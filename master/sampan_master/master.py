@@ -71,6 +71,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Master]:
         authority = Authority.load_or_create(settings.data_dir / "pki", clock)
         store: Store = EtcdStore(settings.etcd, clock) if settings.etcd else MemoryStore(clock)
         stack.push_async_callback(store.close)
+        log.info("the store is %s", f"etcd at {settings.etcd}" if settings.etcd else "in memory")
         cache = Cache(store, clock, indexes={"pods": _node_of})
         stack.push_async_callback(cache.stop)
         await cache.start()

@@ -58,3 +58,11 @@ async def test_a_pod_without_pull_secrets_takes_its_accounts(http: Http) -> None
     assert (await made(http, pod("a", serviceAccountName="bob")))["imagePullSecrets"] == [{"name": "reg"}]
     own = pod("b", serviceAccountName="bob", imagePullSecrets=[{"name": "own"}])
     assert (await made(http, own))["imagePullSecrets"] == [{"name": "own"}]
+
+
+async def test_who_is_refused_before_there_is_a_name_is_called_by_its_beginning(http: Http) -> None:
+    body = pod(serviceAccountName="nobody")
+    body["metadata"] = {"generateName": "web-"}
+    refused = await http("POST", PODS, body)
+    why = 'error looking up service account default/nobody: serviceaccount "nobody" not found'
+    assert (refused.code, refused.json["message"]) == (403, f'pods "web-" is forbidden: {why}')

@@ -43,6 +43,7 @@ async def test_a_binding_adds_its_labels_and_annotations_and_one_condition(http:
     assert bound["metadata"]["labels"] == {"app": "web", "tier": "b"}
     assert bound["metadata"]["annotations"] == {"kept": "1", "new": "2"}
     assert bound["status"]["phase"] == "Pending"
+    assert "nominatedNodeName" not in bound["status"]
     by_type = {condition["type"]: condition for condition in bound["status"]["conditions"]}
     assert set(by_type) == {"PodScheduled", "Other"}
     scheduled = by_type["PodScheduled"]

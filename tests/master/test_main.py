@@ -83,6 +83,17 @@ def test_a_taken_port_is_said_and_ends_the_process(start, tmp_path, capfd):
     assert "cannot start" in capfd.readouterr().err
 
 
+def test_a_taken_port_of_the_node_link_is_named(start, tmp_path, capfd):
+    first = start("--in-memory")
+    first.wait_until_ready()
+    taken = json.loads((tmp_path / "join.json").read_text())["node_server"]
+    second = start("--in-memory", "--node-listen", taken, directory=tmp_path / "second")
+    assert second.process.wait(60) == 1
+    said = capfd.readouterr().err
+    assert f"cannot start: cannot listen on {taken} for nodes" in said
+    assert "Traceback" not in said
+
+
 def test_a_wrong_scheduler_configuration_ends_it_before_anything_is_there(start, tmp_path, capfd):
     config = tmp_path / "scheduler.yaml"
     config.write_text("apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofles: []\n")

@@ -301,6 +301,15 @@ def test_functions_of_other_names_are_the_files_own(configured):
     assert "has no function whose name begins with" in failure.message
 
 
+def test_a_function_whose_name_was_mistyped_is_told(configured, caplog):
+    right, wrong = (f"def {name}(nodes, pod):\n    return nodes.names == 'a'\n" for name in ("filter_a", "fliter_b"))
+    configured(right + wrong)
+    assert "scheduling policy own0: nobody calls fliter_b, did you mean filter_b?" in caplog.messages
+    caplog.clear()
+    configured(right + "def is_small(nodes, pod):\n    raise ValueError\n")
+    assert caplog.messages == []
+
+
 def test_a_policy_knows_its_file_and_what_the_pod_selects(configured):
     code = """
 import pathlib

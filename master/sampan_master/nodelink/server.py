@@ -91,8 +91,8 @@ class NodeLink:
         join_service = BootstrapService(self._authority, self.settings.join_token)
         node_pb2_grpc.add_BootstrapServicer_to_server(join_service, join)
         mutual = grpc.ssl_server_credentials(keys, self._authority.ca_pem, require_client_auth=True)
-        self.node_port = node.add_secure_port(self.settings.node_listen, mutual)
-        self.join_port = join.add_secure_port(self.settings.join_listen, grpc.ssl_server_credentials(keys))
+        self.node_port = _bind(node, self.settings.node_listen, mutual)
+        self.join_port = _bind(join, self.settings.join_listen, grpc.ssl_server_credentials(keys))
         self._servers = [node, join]
         for server in self._servers:
             await server.start()
@@ -245,6 +245,14 @@ class NodeLink:
             if peer != name
         ]
         return node_pb2.MasterMessage(peers=node_pb2.Peers(peers=peers))
+
+
+def _bind(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials) -> int:
+    """The port. Raises OSError, where gRPC tells of a taken one by a RuntimeError."""
+    try:
+        return int(server.add_secure_port(address, credentials))
+    except RuntimeError as error:
+        raise OSError(f"cannot listen on {address} for nodes: is the port taken?") from error
 
 
 def _bound_to(pod: Object) -> list[str]:

@@ -190,4 +190,4 @@ def _not_ready_taint(obj: Object) -> None:
 
 
 def _name(obj: Object) -> str:
-    return str(obj["metadata"].get("name", ""))
+    return str(obj["metadata"].get("name") or obj["metadata"].get("generateName", ""))

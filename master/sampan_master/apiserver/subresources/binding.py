@@ -84,4 +84,5 @@ def _bound(obj: Object, node: str, asked: dict[str, Any], now: str) -> Object:
     others = [c for c in status.get("conditions") or [] if c.get("type") != "PodScheduled"]
     scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
     status["conditions"] = [*others, scheduled]
+    status.pop("nominatedNodeName", None)  # KEP-5278, on from Kubernetes 1.35: it was about where the pod may go.
     return {**obj, "metadata": metadata, "spec": {**obj["spec"], "nodeName": node}, "status": status}

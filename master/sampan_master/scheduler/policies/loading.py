@@ -6,9 +6,11 @@ Scores are asked at every choice about all nodes that are left, and stretched: t
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +24,8 @@ from sampan_master.scheduler.plugins.plugin import MAX_SCORE, Filter, Plugin, Re
 from sampan_master.scheduler.policies.guard import Function, Guard, PolicyError
 from sampan_master.scheduler.policies.views import Floats, Nodes, Pod
 from sampan_master.scheduler.signature import Relations, Signature
+
+log = logging.getLogger(__name__)
 
 _KINDS = ("filter", "score", "permit")
 
@@ -84,6 +88,11 @@ def _execute(path: Path) -> Mapping[str, Callable[..., Any]]:
     found = {name: one for name, one in named.items() if callable(one)}
     if not found:
         raise PolicyError("has no function whose name begins with filter_, score_ or permit_")
+    for name in vars(module).keys() - found.keys():
+        begins, mark, rest = name.partition("_")
+        meant = get_close_matches(begins, _KINDS, 1) if mark else []
+        if meant and callable(vars(module)[name]):
+            log.warning("scheduling policy %s: nobody calls %s, did you mean %s_%s?", path.stem, name, meant[0], rest)
     return found
 
 
