@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -28,3 +29,12 @@ def pytest_runtest_makereport(
     if report.failed:
         report.sections += evidence.collected()
     return report
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nobody_changes_what_is_shared() -> Iterator[None]:
+    """Objects of the master's cache have their equal parts in common: who changed one would change all."""
+    yield
+    sharing = sys.modules.get("sampan_master.storage.sharing")
+    for text, part in sharing._PARTS.items() if sharing else ():
+        assert orjson.dumps(part) == text
