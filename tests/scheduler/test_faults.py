@@ -73,11 +73,14 @@ CROWD = {
 }
 
 
-async def full_of_lesser_pods(cluster):
+async def nodes_and_priorities(cluster):
     await nodes_and_a_kubelet(cluster)
     for name, value in (("low", 1), ("high", 100)):
         cls = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}}
         await cluster.client.create(PRIORITYCLASSES, {**cls, "value": value})
+
+
+async def lesser_pods(cluster):
     for i in range(3):
         await cluster.pod(f"low{i}", containers=CONTAINERS, priorityClassName="low")
 
@@ -87,7 +90,7 @@ async def a_greater_one(cluster):
 
 
 async def who_runs(cluster):
-    """Who was bound before the greater one came had to go; who came later waits."""
+    """One that was bound before the greater one came had to go; where none was yet, one waits."""
     bound = [meta.name(pod) for pod in await cluster.pods() if pod["spec"].get("nodeName")]
     return "high" in bound, len(bound)
 
@@ -97,12 +100,17 @@ def scenario(start, of):
 
 
 PREEMPTION = {
-    "steps": (a_greater_one,),
-    "given": full_of_lesser_pods,
+    "steps": (lesser_pods, a_greater_one),
+    "given": nodes_and_priorities,
     "end": who_runs,
     "always": (bound_once, no_overcommit),
 }
 SCENARIOS = pytest.mark.parametrize("of", [CROWD, PREEMPTION], ids=["crowd", "preemption"])
+
+
+async def test_undisturbed_the_greater_one_takes_the_room_of_one():
+    writes = (await live(scenario(one_scheduler, PREEMPTION))).writes
+    assert [write.resource.plural for write in writes if write.verb == "delete"] == ["pods"]
 
 
 @SCENARIOS
