@@ -144,3 +144,8 @@ def _check(text: str, limit: int, pattern: re.Pattern[str], message: str) -> lis
     if not pattern.fullmatch(text):
         problems.append(message)
     return problems
+
+
+def is_extended_resource(name: str) -> bool:
+    """Whether it is somebody's own resource, not Kubernetes' (names without a slash, or of kubernetes.io)."""
+    return "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")

@@ -25,10 +25,6 @@ def _binds(host: str, port: int) -> bool:
     return True
 
 
-def first_free(start: int) -> int:
-    return next(port for port in range(start, 65536) if is_free(port))
-
-
 def any_free(count: int) -> list[int]:
     """Distinct ports that the kernel picks."""
     sockets = [socket.socket() for _ in range(count)]

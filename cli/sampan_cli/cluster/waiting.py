@@ -58,12 +58,12 @@ def crash_looping(plan: Plan) -> Component | None:
     return None
 
 
-def tail(path: str, count: int = 15) -> str:
+def tail(path: str) -> str:
     try:
         lines = Path(path).read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return "  (there is no log)"
-    return "\n".join(f"  {line}" for line in lines[-count:])
+    return "\n".join(f"  {line}" for line in lines[-15:])
 
 
 def wait_for_api(plan: Plan, timeout: float, say: Say) -> Session:

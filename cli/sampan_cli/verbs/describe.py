@@ -10,6 +10,7 @@ from sampan_cli.ages import age
 from sampan_cli.errors import CliError, ServerError, UsageError
 from sampan_cli.session import Session, Target, from_args, targets
 from sampan_cli.table import Columns
+from sampan_cli.why.facts import last_seen
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -89,20 +90,15 @@ def _events(session: Session, obj: dict[str, Any], kind: str) -> str:
     if not events:
         return "Events:  <none>"
     rows = [["  Type", "Reason", "Age", "From", "Message"], ["  ----", "------", "----", "----", "-------"]]
-    rows += [_event_row(event) for event in sorted(events, key=_last_seen)]
+    rows += [_event_row(event) for event in sorted(events, key=last_seen)]
     lines = Columns().text(rows).splitlines()
     return "Events:\n" + "\n".join(lines)
-
-
-def _last_seen(event: dict[str, Any]) -> str:
-    series = event.get("series") or {}
-    return str(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime") or "")
 
 
 def _event_row(event: dict[str, Any]) -> list[str]:
     count = (event.get("series") or {}).get("count") or event.get("count") or 1
     first = event.get("firstTimestamp") or event.get("eventTime") or ""
-    when = age(_last_seen(event))
+    when = age(last_seen(event))
     if count > 1:
         when = f"{when} (x{count} over {age(first)})"
     source = event.get("reportingComponent") or (event.get("source") or {}).get("component") or ""

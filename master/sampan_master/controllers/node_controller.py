@@ -25,7 +25,7 @@ from sampan_api.errors import ApiError, Conflict, NotFound
 from sampan_api.meta import Object, with_path
 from sampan_api.recorder import EventRecorder
 
-from sampan_master.controllers import node_health, zones
+from sampan_master.controllers import node_health, pod_facts, zones
 from sampan_master.controllers.config import ControllersConfig
 from sampan_master.controllers.informers import Informers
 from sampan_master.controllers.node_health import Observation
@@ -238,7 +238,7 @@ class NodeController:
         """Nobody can vouch for pods on a node that is not heard of: they are not Ready."""
         if node_health.ready_status(node) != "Unknown":
             return
-        pods = [pod for pod in self._pods.by_index("node", meta.name(node)) if _is_ready(pod)]
+        pods = [pod for pod in self._pods.by_index("node", meta.name(node)) if pod_facts.is_ready(pod)]
         if not pods or not await self._is_unknown(meta.name(node)):
             return
         await try_all(self._unready, pods, _WORKERS)
@@ -262,7 +262,3 @@ class NodeController:
 
     def _tell(self, node: Object, reason: str, message: str) -> None:
         self._recorder.record(NODES, node, "Normal", reason, message)
-
-
-def _is_ready(pod: Object) -> bool:
-    return (meta.condition(pod, "Ready") or {}).get("status") == "True"

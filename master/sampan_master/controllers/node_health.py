@@ -141,7 +141,7 @@ def wanted_labels(node: Object) -> dict[str, str]:
 
 
 def _no_schedule(node: Object) -> set[str]:
-    keys = {taint for kind, taint in _PRESSURES.items() if (meta.condition(node, kind) or {}).get("status") == "True"}
+    keys = {taint for kind, taint in _PRESSURES.items() if meta.is_true(node, kind)}
     if (node.get("spec") or {}).get("unschedulable"):
         keys.add(_CORDON)
     eviction = _EVICTING.get(ready_status(node))

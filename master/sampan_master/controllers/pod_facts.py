@@ -24,8 +24,7 @@ def node_name(pod: Object) -> str:
 
 
 def is_ready(pod: Object) -> bool:
-    ready = meta.condition(pod, "Ready")
-    return ready is not None and ready.get("status") == "True"
+    return meta.is_true(pod, "Ready")
 
 
 def ready_since(pod: Object) -> float | None:

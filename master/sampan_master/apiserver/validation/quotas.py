@@ -7,6 +7,7 @@ from typing import Any
 
 from sampan_api import quantity
 from sampan_api.meta import Object
+from sampan_api.names import is_extended_resource
 
 from sampan_master.apiserver.validation.fields import Errors, invalid, required
 from sampan_master.apiserver.validation.resources import (
@@ -67,12 +68,8 @@ def _amounts(amounts: dict[str, str], path: str) -> Errors:
         if "/" not in name and not (is_standard_resource(name) and name != "storage"):
             yield invalid(at, name, "must be a standard resource for quota")
         yield from non_negative_amount(amount, at)
-        if quantity.milli(amount) % 1000 and (name in _COUNTED or _is_extended(name)):
+        if quantity.milli(amount) % 1000 and (name in _COUNTED or is_extended_resource(name)):
             yield invalid(at, amount, "must be an integer")
-
-
-def _is_extended(name: str) -> bool:
-    return "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")
 
 
 def _applies(scope: str, hard: Iterable[str], path: str, shown: Any) -> Errors:

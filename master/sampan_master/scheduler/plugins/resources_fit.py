@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from sampan_api.names import is_extended_resource
 
 from sampan_master.scheduler.columns import PODS, Bools, Ints, NodeColumns, Rows, only_row
 from sampan_master.scheduler.plugins.plugin import Filter, Plugin, Refusal, Scope, Score
@@ -76,14 +77,9 @@ class NodeResourcesFitArgs:
     scoring_strategy: Strategy = field(default_factory=Strategy)
 
     def is_ignored(self, resource: str) -> bool:
-        if not is_extended(resource):
+        if not is_extended_resource(resource):
             return False
         return resource in self.ignored_resources or resource.partition("/")[0] in self.ignored_resource_groups
-
-
-def is_extended(resource: str) -> bool:
-    """Whether it is somebody's own resource, not Kubernetes' (names without a slash, or of kubernetes.io)."""
-    return "/" in resource and "kubernetes.io/" not in resource and not resource.startswith("requests.")
 
 
 def plugin(args: NodeResourcesFitArgs) -> Plugin:
